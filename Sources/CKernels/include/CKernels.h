@@ -1,0 +1,263 @@
+// The kernels' interface: what a compiled plan's steps are made of.
+//
+// A plan is a flat array of steps. Each step is a kernel function and its argument block; buffers are named by
+// *slot*, an index into a table of base pointers that the caller fills in before each run. Nothing here allocates,
+// locks or looks anything up while a plan runs.
+//
+// The bits of every result depend on shapes and values alone: not on the number of threads (work is cut into tiles by
+// shape), not on the instruction set (the AVX-512, the AVX2 and the portable version of a kernel do the same
+// arithmetic, with explicit fused multiply-adds), not on debug or release.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// MARK: Instruction set
+
+/// Which version of the kernels runs. All give the same bits; the portable one uses the C library's fma.
+typedef enum { SPK_LEVEL_PORTABLE = 0, SPK_LEVEL_AVX2 = 1, SPK_LEVEL_AVX512 = 2 } spk_level;
+
+/// The level in use: the best one that the processor has, unless spk_set_level lowered it.
+spk_level spk_get_level(void);
+/// Lowers the level (for tests and for `--kernels avx2`). A level that the processor lacks is ignored; returns the
+/// level now in use.
+spk_level spk_set_level(spk_level level);
+
+// MARK: Threads
+
+/// A pool of threads that park: the caller works too, waits for tiles (not for workers), and spins at most about 20 us.
+typedef struct spk_pool spk_pool;
+/// A pool that uses `threads` threads in all, the caller included. 1 gives a pool without threads.
+spk_pool *spk_pool_create(int threads);
+void spk_pool_destroy(spk_pool *pool);
+int spk_pool_threads(const spk_pool *pool);
+/// Calls body(context, tile) once for each tile in 0..<tiles. `pool` may be NULL: then all on the caller.
+void spk_pool_run(spk_pool *pool, int64_t tiles, void (*body)(void *context, int64_t tile), void *context);
+
+// MARK: Element types
+
+/// How an element is stored in memory. The order is TensorEngine's DType's.
+typedef enum {
+    SPK_BOOL = 0, SPK_INT8, SPK_INT16, SPK_INT32, SPK_INT64, SPK_UINT8, SPK_UINT16, SPK_UINT32, SPK_UINT64,
+    SPK_FLOAT16, SPK_BFLOAT16, SPK_FLOAT32, SPK_FLOAT64,
+} spk_dtype;
+
+/// How an element is held in a register of the block interpreter.
+/// bool, int8, int16, int32 -> I32; uint8, uint16, uint32 -> U32; float16, bfloat16, float32 -> F32.
+typedef enum { SPK_LANE_F32 = 0, SPK_LANE_F64, SPK_LANE_I32, SPK_LANE_U32, SPK_LANE_I64, SPK_LANE_U64 } spk_lane;
+
+enum { SPK_MAX_RANK = 8 };
+
+// MARK: The block interpreter: fused elementwise work
+
+/// Operations of the block interpreter. `lane` in the instruction says on which type; comparisons and logic on
+/// conditions give I32 lanes of 0 or 1. Integer arithmetic wraps. Unless said otherwise: dst = op(a[, b[, c]]).
+typedef enum {
+    SPK_OP_LOAD,       // dst = operand `imm_i` at this index, converted to its lane
+    SPK_OP_STORE,      // operand `imm_i` at this index = a, converted (rounded to nearest even; integers wrapped) to storage
+    SPK_OP_CONST,      // dst = imm_f (F32, F64) or imm_i
+    SPK_OP_INDEX,      // dst = this element's index along dimension imm_i of the iteration space
+    SPK_OP_CONVERT,    // dst (lane) = a (lane imm_i): float -> int truncates and saturates, NaN -> 0; int -> int wraps
+    SPK_OP_ROUND_F16,  // F32: a rounded to float16 and back
+    SPK_OP_ROUND_BF16, // F32: a rounded to bfloat16 and back
+    SPK_OP_WRAP,       // I32, U32: a wrapped to the storage type imm_i (spk_dtype) and widened again; SPK_BOOL: a != 0
+    SPK_OP_COPY,
+    // arithmetic
+    SPK_OP_ADD, SPK_OP_SUB, SPK_OP_MUL,
+    SPK_OP_DIV,        // floats IEEE; integers truncate; x / 0 is -1 (signed) or all ones; INT_MIN / -1 is INT_MIN
+    SPK_OP_REM,        // sign of the dividend; x rem 0 is x
+    SPK_OP_NEG, SPK_OP_ABS, SPK_OP_SIGN,
+    SPK_OP_MAX, SPK_OP_MIN, // NaN in either gives NaN
+    SPK_OP_FMA,        // a * b + c, one rounding
+    SPK_OP_POW,        // floats
+    SPK_OP_INTEGER_POW,// a to the power imm_i (>= 0), by repeated squaring from the lowest bit
+    // floats: rounding and tests
+    SPK_OP_FLOOR, SPK_OP_CEIL, SPK_OP_ROUND_EVEN, SPK_OP_ROUND_AWAY, SPK_OP_IS_FINITE,
+    SPK_OP_NEXTAFTER,
+    // floats: transcendental
+    SPK_OP_SQRT, SPK_OP_RSQRT /* 1 / sqrt */, SPK_OP_CBRT, SPK_OP_EXP, SPK_OP_EXP2, SPK_OP_EXPM1, SPK_OP_LOG, SPK_OP_LOG1P,
+    SPK_OP_SIN, SPK_OP_COS, SPK_OP_TAN, SPK_OP_ASIN, SPK_OP_ACOS, SPK_OP_ATAN, SPK_OP_ATAN2,
+    SPK_OP_SINH, SPK_OP_COSH, SPK_OP_TANH, SPK_OP_ASINH, SPK_OP_ACOSH, SPK_OP_ATANH,
+    SPK_OP_LOGISTIC, SPK_OP_ERF, SPK_OP_ERFC,
+    SPK_OP_ERF_INV,    // float32: Giles' polynomial, see erf_inv below
+    SPK_OP_LGAMMA, SPK_OP_DIGAMMA,
+    // comparison: I32 0/1
+    SPK_OP_EQ, SPK_OP_NE, SPK_OP_LT, SPK_OP_LE, SPK_OP_GT, SPK_OP_GE,
+    SPK_OP_SELECT,     // a (I32 condition) != 0 ? b : c
+    // integers and conditions
+    SPK_OP_AND, SPK_OP_OR, SPK_OP_XOR, SPK_OP_NOT /* bitwise */, SPK_OP_LOGICAL_NOT /* 0/1 */,
+    SPK_OP_SHL, SPK_OP_SHR /* logical on U lanes, arithmetic on I lanes; a shift >= width gives 0 or the sign */,
+    SPK_OP_SHR_LOGICAL /* logical on any lane */, SPK_OP_POPCOUNT, SPK_OP_CLZ,
+    SPK_OP_BITCAST,    // dst (lane) = the bits of a (lane imm_i), same width
+    SPK_OP_THREEFRY,   // U32: (dst, dst2) = Threefry-2x32 of key (a, b) at counter (c, d)
+    SPK_OP_COUNT
+} spk_op;
+
+typedef struct {
+    uint8_t op;    // spk_op
+    uint8_t lane;  // spk_lane of the operation (for comparisons: of the operands; for SELECT: of b and c)
+    uint16_t dst, dst2, a, b, c, d; // registers
+    union { double imm_f; int64_t imm_i; };
+} spk_instruction;
+
+/// An array that a step reads or writes: element (i0, i1, …) is at base + (offset + sum i_k * strides[k]) elements.
+/// Stride 0 broadcasts; strides may be negative.
+typedef struct {
+    int32_t slot;
+    int32_t dtype; // spk_dtype
+    int64_t offset;
+    int64_t strides[SPK_MAX_RANK];
+} spk_operand;
+
+/// Fused elementwise work over an iteration space of `rank` dimensions (the last one innermost). Cut into blocks of
+/// consecutive elements; each block runs the whole code. Register numbers are < register_count <= 64. An operand that
+/// is stored may be the same memory as one that is loaded, if both have the same strides and offset.
+typedef struct {
+    int32_t rank, operand_count, instruction_count, register_count;
+    int64_t dims[SPK_MAX_RANK];
+    const spk_operand *operands;
+    const spk_instruction *instructions;
+} spk_fused;
+
+// MARK: Contractions
+
+/// C[b, i, j] = init[b, i, j] + sum over k of A[b, i, k] * B[b, k, j], each element one chain of fused multiply-adds in
+/// the order of k, starting from init (0 when init.slot < 0). float32, A, B, init and C.
+/// Strides are in elements: operand strides[0] over the batch, then [1] rows, [2] columns (A: i, k; B: k, j). init may
+/// have strides 0 (a bias). C is written with its strides too (columns must be contiguous: strides[2] == 1).
+typedef struct {
+    int64_t batch, m, n, k;
+    spk_operand a, b, init, c;
+} spk_gemm;
+
+/// The same sum for float64 and the integer types (dtype of A, B and C alike), a plain loop in the same order.
+typedef struct {
+    int64_t batch, m, n, k;
+    spk_operand a, b, c;
+} spk_matmul_plain;
+
+// MARK: Reductions
+
+typedef enum {
+    SPK_REDUCE_SUM, SPK_REDUCE_PROD, SPK_REDUCE_MAX, SPK_REDUCE_MIN /* NaN wins */, SPK_REDUCE_AND, SPK_REDUCE_OR, SPK_REDUCE_XOR,
+    SPK_REDUCE_ARGMAX, SPK_REDUCE_ARGMIN, // first extremum, or first NaN; result int32
+} spk_reduction;
+
+/// dst[o, i] = reduction over r of src[o, r, i]; src is dense [outer, count, inner], dst dense [outer, inner].
+/// float16 and bfloat16 accumulate in float32 and round once. count == 0 gives the identity (SUM 0, PROD 1, MAX -inf or the
+/// lowest, …; ARGMAX 0). Order of the sum is fixed by shape: inner == 1: 16 interleaved lanes over chunks of 4096,
+/// lanes combined pairwise, chunks combined as a balanced tree; inner > 1: rows in order over chunks of 256 rows, chunks
+/// combined as a balanced tree.
+typedef struct {
+    int32_t reduction, dtype;
+    int64_t outer, count, inner;
+    int32_t src, dst;           // slots
+    int64_t src_offset, dst_offset; // in elements
+} spk_reduce;
+
+typedef enum { SPK_CUMSUM, SPK_CUMPROD, SPK_CUMMAX, SPK_CUMMIN } spk_cumulation;
+/// Running reduction along the middle dimension of dense [outer, count, inner]; `reverse` runs from the end.
+typedef struct {
+    int32_t cumulation, dtype, reverse;
+    int64_t outer, count, inner;
+    int32_t src, dst;
+    int64_t src_offset, dst_offset;
+} spk_cumulative;
+
+// MARK: Moving data
+
+/// dst[index] = src[index] over an iteration space, for any element size (1, 2, 4, 8): transposition, slices,
+/// broadcasts, concatenation (one copy per piece). Both operands have the same dtype. Blocked so that transposes of
+/// large matrices are cache-friendly.
+typedef struct {
+    int32_t rank;
+    int64_t dims[SPK_MAX_RANK];
+    spk_operand src, dst;
+} spk_copy;
+
+/// Fills dense memory with one element, whose bits are the low bytes of `bits`.
+typedef struct {
+    int32_t slot, dtype;
+    int64_t offset, count;
+    uint64_t bits;
+} spk_fill;
+
+typedef enum { SPK_INDEX_CLAMP, SPK_INDEX_FILL /* NaN, or the dtype's lowest for ints / highest for unsigned; scatter: drop */ } spk_index_mode;
+
+/// take along an axis: dst[o, j, i] = src[o, index(j), i]; src dense [outer, count, inner], indices dense int32 [indices],
+/// dst dense [outer, indices, inner]. Indices are taken as they are (no wrapping of negative ones): out of range clamps or
+/// fills.
+typedef struct {
+    int32_t dtype, mode;
+    int64_t outer, count, inner, indices;
+    int32_t src, index, dst;
+    int64_t src_offset, index_offset, dst_offset;
+} spk_take;
+
+/// dst[o, index(j), i] += src[o, j, i] in the order of j (deterministic); dst must hold its initial value. Out-of-range
+/// indices are dropped. Types as in spk_take; threads split over outer and inner only.
+typedef struct {
+    int32_t dtype;
+    int64_t outer, count, inner, indices;
+    int32_t src, index, dst;
+    int64_t src_offset, index_offset, dst_offset;
+} spk_scatter_add;
+
+/// take_along_axis: dst[o, j, i] = src[o, index[o, j, i], i], index dense int32 [outer, indices, inner].
+typedef struct {
+    int32_t dtype, mode;
+    int64_t outer, count, inner, indices;
+    int32_t src, index, dst;
+    int64_t src_offset, index_offset, dst_offset;
+} spk_take_along;
+
+/// The transpose of take_along_axis: dst[o, index[o, j, i], i] += src[o, j, i], in the order of j.
+typedef struct {
+    int32_t dtype;
+    int64_t outer, count, inner, indices;
+    int32_t src, index, dst;
+    int64_t src_offset, index_offset, dst_offset;
+} spk_scatter_add_along;
+
+/// dst[o, 0..<count] = int32 indices that sort row o of src (dense [outer, count]) ascending, stably; NaN last, and
+/// -0 equal to 0. `scratch` is a slot with room for 16 bytes per element of one row per... see spk_argsort_scratch_bytes.
+typedef struct {
+    int32_t dtype, descending;
+    int64_t outer, count;
+    int32_t src, dst, scratch;
+    int64_t src_offset, dst_offset, scratch_offset; // in elements (scratch: bytes)
+} spk_argsort;
+int64_t spk_argsort_scratch_bytes(int64_t count);
+
+// MARK: Plans
+
+/// One step: `run(arguments, slots, pool)`. `arguments` points to one of the structs above.
+typedef void (*spk_kernel)(const void *arguments, void *const *slots, spk_pool *pool);
+typedef struct {
+    spk_kernel run;
+    const void *arguments;
+} spk_step;
+
+void spk_run_fused(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_reduce(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_cumulative(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_copy(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_fill(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_take(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_argsort(const void *arguments, void *const *slots, spk_pool *pool);
+
+/// Runs the steps in order.
+void spk_run_plan(const spk_step *steps, int64_t count, void *const *slots, spk_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,8 @@
+// The few Linux headers that Glibc's module leaves out.
+#pragma once
+#include <sys/sendfile.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/epoll.h>
+#include <spawn.h>
+#include <signal.h>

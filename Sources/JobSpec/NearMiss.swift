@@ -11,7 +11,9 @@ package func nearMiss(_ name: String, among candidates: [String]) -> String? {
         let known = Array(candidate.lowercased().utf8)
         let distance = alignmentDistance(written, known)
         // A third of the letters may be wrong, but never all of them.
-        guard distance <= max(1, max(written.count, known.count) / 3), distance < known.count else { continue }
+        guard distance <= max(1, max(written.count, known.count) / 3), distance < known.count else {
+            continue
+        }
         if best.map({ distance < $0.distance }) ?? true { best = (candidate, distance) }
     }
     return best?.candidate

@@ -88,7 +88,8 @@ struct JSONParser {
             lineStart = index + 1
         }
         return JSONParseError(
-            detail: failure.detail, offset: failure.offset, line: line, column: failure.offset - lineStart + 1)
+            detail: failure.detail, offset: failure.offset, line: line, column: failure.offset - lineStart + 1
+        )
     }
 
     mutating func parse() throws(JSONFailure) -> JSONValue {
@@ -250,7 +251,8 @@ struct JSONParser {
         case .real(let value): return .double(value)
         case .integerOverflow:
             throw JSONFailure(
-                detail: "the integer does not fit 64 bits; write it with a fraction or an exponent, or as a string",
+                detail:
+                    "the integer does not fit 64 bits; write it with a fraction or an exponent, or as a string",
                 offset: start)
         case .realOverflow:
             throw JSONFailure(detail: "the number is larger than a double can be (1.8e308)", offset: start)

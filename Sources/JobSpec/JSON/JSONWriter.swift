@@ -129,7 +129,14 @@ package struct JSONWriter {
             bytes.append(48 + UInt8(truncatingIfNeeded: digit))
             rest = quotient
         }
-        bytes[start...].reverse()
+        // Not `bytes[start...].reverse()`, which copies the whole array.
+        var low = start
+        var high = bytes.count - 1
+        while low < high {
+            bytes.swapAt(low, high)
+            low += 1
+            high -= 1
+        }
     }
 
     package mutating func write(_ value: Double) {
@@ -148,7 +155,9 @@ package struct JSONWriter {
             var runStart = 0
             for index in text.indices {
                 let byte = text[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                    continue
+                }
                 bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<index]))
                 runStart = index + 1
                 writeEscape(byte)

@@ -77,8 +77,6 @@ final class Connection {
     var lingerStartedAt: UInt64 = 0
     var lastTickAt: UInt64
 
-    /// An upload with more than this between socket and disk stops the reading.
-    static let uploadWindowBytes = 1024 * 1024
     static let pendingInputBytes = 64 * 1024
     static let streamPullBytes = 64 * 1024
 
@@ -110,7 +108,7 @@ final class Connection {
 
     private var canParse: Bool {
         guard case .reading = state else { return false }
-        return uploadInFlightBytes < Self.uploadWindowBytes
+        return uploadInFlightBytes < context.configuration.limits.uploadWindowBytes
             && output.unsentBytes < Int64(context.configuration.limits.pipelineBytes)
     }
 
@@ -143,7 +141,8 @@ final class Connection {
 
     /// Goes on with what was received earlier.
     func processPending() {
-        guard pendingInput > 0, canParse else { return }
+        // The end of a request may still have to be taken from the parser when all its bytes are consumed.
+        guard canParse, pendingInput > 0 || parser.isAtEndOfRequest else { return }
         let held = input
         var cursor = inputCursor
         held.withUnsafeBytes { process($0, &cursor) }

@@ -45,6 +45,7 @@ extension Connection {
         }
         bodyStartedAt = now
         lastBodyByteAt = now
+        if output.isEmpty { lastOutputAt = now }
         if head.expectsContinue { output.append { $0.append("HTTP/1.1 100 Continue\r\n\r\n") } }
     }
 

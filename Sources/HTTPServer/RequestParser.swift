@@ -80,6 +80,11 @@ struct RequestParser {
         }
     }
 
+    /// Whether the next event is `.end`, without further input.
+    var isAtEndOfRequest: Bool {
+        if case .complete = phase { true } else { false }
+    }
+
     /// Goes on at `cursor` and advances it over what was consumed.
     mutating func next(_ input: UnsafeRawBufferPointer, _ cursor: inout Int) -> Event {
         switch phase {

@@ -133,6 +133,14 @@ private struct FuzzRun: Equatable {
         heads = connection.exchangeCount
         statuses = Self.statuses(sent)
         #expect(statuses.filter { $0 != 100 }.count <= Int(heads), "more responses than requests")
+        // Nothing is under way any more: what is unanswered is incomplete.
+        if isOpen {
+            let unanswered = connection.exchange == nil ? 0 : 1
+            #expect(
+                statuses.filter { $0 != 100 }.count == Int(heads) - unanswered, "a request without response")
+            #expect(!connection.parser.isAtEndOfRequest, "a complete request that is not answered")
+            if case .waiting = connection.state { Issue.record("waits for nothing") }
+        }
         connection.receiveEnd(now: now)
         connection.lost()
         #expect(connection.isClosed)
@@ -274,6 +282,7 @@ struct FuzzTests {
         var configuration = ServerConfiguration()
         configuration.logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
         configuration.limits.pipelineBytes = 600
+        configuration.limits.uploadWindowBytes = 4
         let context = ConnectionContext(
             configuration: configuration, router: try Router(routes), observer: ServerObserver(), seed: 1)
         var generator = SeededGenerator(seed: UInt64(seed))

@@ -24,6 +24,16 @@ package final class HTTPServer: Sendable {
         self.observer = observer
     }
 
+    /// A server that is forgotten without `shutdown` stops at once.
+    deinit {
+        guard let running = running.withLock({ $0 }) else { return }
+        running.listener.stop()
+        for worker in running.workers {
+            worker.abortAll()
+            worker.stop()
+        }
+    }
+
     /// Binds and listens; returns the port. Also ignores SIGPIPE for the process, since sendfile(2) cannot.
     /// - Throws: `SocketError` with the failed call, the address and the reason; EALREADY when it runs already.
     package func start() throws -> UInt16 {
@@ -33,8 +43,8 @@ package final class HTTPServer: Sendable {
             }
             signal(SIGPIPE, SIG_IGN)
             let ledger = ConnectionLedger(limits: configuration.limits)
-            let workers = (0..<max(1, configuration.ioQueueCount)).map { index in
-                IOWorker(
+            let workers = try (0..<max(1, configuration.ioQueueCount)).map { index in
+                try IOWorker(
                     index: index,
                     context: ConnectionContext(
                         configuration: configuration, router: router, observer: observer,

@@ -1,5 +1,6 @@
-// One client connection without its socket: bytes in, output queue out, requests in order. The driver does the I/O,
-// runs tasks and timers; everything here is confined to its I/O queue, and can be tested and fuzzed without sockets.
+// One client connection without its socket: bytes in, output queue out, requests in order. The driver does
+// the I/O, runs tasks and timers; everything here is confined to its I/O queue, and can be tested and fuzzed
+// without sockets.
 
 /// What a connection needs done outside of itself. All calls are made on the I/O queue.
 protocol ConnectionDriver: AnyObject {
@@ -199,7 +200,8 @@ final class Connection {
 
     // MARK: - Output
 
-    /// To be called after the driver has sent something: closes exchanges, pulls streams, starts the next request.
+    /// To be called after the driver has sent something: closes exchanges, pulls streams, starts the next
+    /// request.
     func outputAdvanced(now: UInt64) {
         if isClosed { return }
         self.now = now
@@ -260,7 +262,8 @@ final class Connection {
         state = .closed
     }
 
-    /// Shutdown: idle connections close, streams and long polls are told to end, the rest finishes what it does.
+    /// Shutdown: idle connections close, streams and long polls are told to end, the rest finishes what it
+    /// does.
     func beginShutdown(now: UInt64) {
         self.now = now
         keepAlive = false

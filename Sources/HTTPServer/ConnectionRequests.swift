@@ -1,4 +1,5 @@
-// A connection's receiving half: routing, admission, body policies, handing complete requests to their handlers.
+// A connection's receiving half: routing, admission, body policies, handing complete requests to their
+// handlers.
 
 extension Connection {
     /// A head is complete: decides before any content is read whether the request goes on.

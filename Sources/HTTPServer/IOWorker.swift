@@ -1,4 +1,5 @@
-// One serial I/O queue with its share of the connections, one read buffer for all of them and one sweep timer.
+// One serial I/O queue with its share of the connections, one read buffer for all of them and one sweep
+// timer.
 import Dispatch
 
 /// Everything mutable is confined to `queue`, hence `@unchecked Sendable`.

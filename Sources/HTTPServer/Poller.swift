@@ -1,5 +1,6 @@
-// The sockets of one I/O queue behind one dispatch source: an epoll set, whose own descriptor the source watches.
-// A source per socket costs two epoll_ctl calls and a thread change for every request; this costs them per batch.
+// The sockets of one I/O queue behind one dispatch source: an epoll set, whose own descriptor the source
+// watches. A source per socket costs two epoll_ctl calls and a thread change for every request; this costs
+// them per batch.
 import CLinux
 import Dispatch
 import Glibc

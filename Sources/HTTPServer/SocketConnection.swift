@@ -1,4 +1,5 @@
-// The driver of one connection: its socket, its interest in events, its tasks. The protocol is in `Connection`.
+// The driver of one connection: its socket, its interest in events, its tasks. The protocol is in
+// `Connection`.
 import CLinux
 import Dispatch
 import Glibc
@@ -133,7 +134,8 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
             } else if count < 0, errno == EAGAIN {
                 return
             } else {
-                // The client is gone, or (0 bytes) a file has shrunk under us and the promised length cannot be kept.
+                // The client is gone, or (0 bytes) a file has shrunk under us and the promised length cannot
+                // be kept.
                 return connection.lost()
             }
         }

@@ -75,6 +75,16 @@ public func jit<each In: TensorTree, each Out: TensorTree>(
     }
 }
 
+/// Compiles a function with one result (a closure of several statements does not infer a pack of one).
+public func jit<each In: TensorTree, Out: TensorTree>(
+    _ function: @escaping (repeat each In) throws -> Out
+) -> Compiled<repeat each In, Out> {
+    Compiled { (arguments: repeat each In) in
+        let output = try function(repeat each arguments)
+        return (output.leaves, { try output.replacingLeaves($0) })
+    }
+}
+
 /// The types that `function` would return, without computing anything.
 public func evalShape<In: TensorTree, Out: TensorTree>(
     _ function: (In) throws -> Out, _ argument: In

@@ -1,6 +1,6 @@
 // Parsing of the Idempotency-Key header: a structured string (RFC 8941 §3.3.3) as in the IETF draft, or a bare token.
 
-package struct IdempotencyKey: Sendable, Hashable {
+package struct IdempotencyKeyField: Sendable, Hashable {
     package static let maxLength = 255
 
     package let value: String

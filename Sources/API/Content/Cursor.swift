@@ -24,7 +24,7 @@ package struct CursorSigner: Sendable {
         hmac = HMAC(key: key)
     }
 
-    /// - Parameter question: Everything that decides which rows are listed and in what order, in canonical form.
+    /// - RouteParameter question: Everything that decides which rows are listed and in what order, in canonical form.
     package func text(_ cursor: Cursor, question: String) -> String {
         var payload: [UInt8] = [Self.version]
         let key = UInt64(bitPattern: cursor.orderKey)

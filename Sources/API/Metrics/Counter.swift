@@ -6,7 +6,7 @@ package final class Counter: MetricFamily {
     private let labels: LabelSet
     private let cells: AtomicCells
 
-    /// - Parameter name: Ends in `_total`.
+    /// - RouteParameter name: Ends in `_total`.
     package init(_ name: String, help: String, labels: LabelSet = .none) {
         self.name = name
         self.help = help

@@ -6,7 +6,7 @@ package struct Gauge: MetricFamily {
     private let labels: LabelSet
     private let read: @Sendable () -> [Double]
 
-    /// - Parameter read: One value per combination of `labels`, in their order. Must not block: no lock that a scheduler or a
+    /// - RouteParameter read: One value per combination of `labels`, in their order. Must not block: no lock that a scheduler or a
     ///   database writer holds while it works.
     package init(
         _ name: String, help: String, labels: LabelSet = .none, read: @escaping @Sendable () -> [Double]

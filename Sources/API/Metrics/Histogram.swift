@@ -13,7 +13,7 @@ package final class Histogram: MetricFamily {
     private let cells: AtomicCells
     private let stride: Int
 
-    /// - Parameter name: Ends in `_seconds`.
+    /// - RouteParameter name: Ends in `_seconds`.
     package init(
         _ name: String, help: String, labels: LabelSet = .none, bounds: [Double] = Histogram.durationBounds
     ) {

@@ -37,7 +37,7 @@ package final class ServerMetrics: Sendable {
 
     package static let dashboardTemplate = "/{file}"
 
-    /// - Parameter routes: Everything that is dispatched.
+    /// - RouteParameter routes: Everything that is dispatched.
     package init(routes: [APIRoute]) {
         var combinations = [[String]]()
         var durations = [[String]]()
@@ -71,6 +71,10 @@ package final class ServerMetrics: Sendable {
             "spindle_http_request_duration_seconds",
             help: "From the complete request head to the last byte of the response.",
             labels: LabelSet(names: ["route"], combinations: durations))
+    }
+
+    package var families: [any MetricFamily] {
+        [requests, requestDuration, rejected, authFailures, idempotentReplays, submitted, uploads]
     }
 
     /// The server's observer: counts every exchange.

@@ -69,7 +69,7 @@ package enum OpenAPIDocument {
         return JSONValue(members: fields)
     }
 
-    private static func parameter(_ parameter: Parameter) -> JSONValue {
+    private static func parameter(_ parameter: RouteParameter) -> JSONValue {
         var fields: [(String, JSONValue)] = [
             ("name", .string(parameter.name)), ("in", .string(parameter.location.rawValue)),
             ("required", .bool(parameter.required)), ("description", .string(parameter.doc)),
@@ -96,7 +96,7 @@ package enum OpenAPIDocument {
             return JSONValue(members: [
                 ("required", .bool(required)), ("content", ["application/json": JSONValue(members: media)]),
             ])
-        case .file(let mediaTypes, _):
+        case .file(let mediaTypes):
             let content = mediaTypes.map { ($0, ["schema": ["type": "string", "format": "binary"]] as JSONValue) }
             return JSONValue(members: [("required", true), ("content", JSONValue(members: content))])
         }

@@ -32,7 +32,7 @@ package struct Problem: Error, Sendable {
         return copy
     }
 
-    /// - Parameter instance: The path that was asked for, without the query (it may hold what should not be echoed).
+    /// - RouteParameter instance: The path that was asked for, without the query (it may hold what should not be echoed).
     package func json(instance: String?, requestID: String) -> JSONValue {
         var fields: [(String, JSONValue)] = [
             ("type", .string(code.typeReference)), ("title", .string(code.title)),

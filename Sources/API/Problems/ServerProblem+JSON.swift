@@ -3,7 +3,7 @@ import HTTPServer
 import JobSpec
 
 extension ErrorBody {
-    /// - Parameter templates: The paths that exist, for a suggestion.
+    /// - RouteParameter templates: The paths that exist, for a suggestion.
     static func problem(_ problem: ServerProblem, templates: [String]) -> ErrorBody {
         var rendered = Problem(code(of: problem.status), problem.detail)
         if problem.status == 404, let path = problem.path {

@@ -43,7 +43,7 @@ extension JobRecord {
         ])
     }
 
-    private var progressJSON: JSONValue {
+    var progressJSON: JSONValue {
         [
             "step": .int(progress.step), "steps_total": progress.stepsTotal.map { .int($0) } ?? .null,
             "epoch": progress.epoch.map { .double($0) } ?? .null,

@@ -17,7 +17,7 @@ package struct APIRoute: Sendable {
         /// JSON in memory. `required`: an empty body is an error rather than `{}`.
         case json(Schema, required: Bool, example: JSONText?)
         /// Any bytes, streamed to a file.
-        case file(mediaTypes: [String], maxBytes: Int)
+        case file(mediaTypes: [String])
     }
 
     package struct Answer: Sendable {
@@ -67,7 +67,7 @@ package struct APIRoute: Sendable {
     package var tag: String
     package var summary: String
     package var scope: Scope
-    package var parameters: [Parameter]
+    package var parameters: [RouteParameter]
     package var body: RequestBody
     package var answers: [Answer]
     /// Error statuses of this route beyond those that every route of its kind has.
@@ -76,7 +76,7 @@ package struct APIRoute: Sendable {
 
     package init(
         _ method: String, _ template: String, _ operationID: String, tag: String, scope: Scope, _ summary: String,
-        parameters: [Parameter] = [], body: RequestBody = .none, answers: [Answer], errors: [Int] = [],
+        parameters: [RouteParameter] = [], body: RequestBody = .none, answers: [Answer], errors: [Int] = [],
         handler: Handler
     ) {
         self.method = method

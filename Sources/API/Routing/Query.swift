@@ -16,7 +16,7 @@ package struct Query: Sendable {
     }
 
     /// - Throws: `invalid_parameter` with every problem of the query at once.
-    package init(_ items: [Item], declared parameters: [Parameter]) throws {
+    package init(_ items: [Item], declared parameters: [RouteParameter]) throws {
         let declared = parameters.filter { $0.location == .query }
         var problems = [SpecProblem]()
         var seen = Set<String>()

@@ -1,0 +1,61 @@
+// Errors of the rooms below as problems. What is not known here is a bug: 500, and the cause goes to the log only.
+import JobSpec
+import Scheduler
+import Store
+
+enum ErrorMapping {
+    static func problem(_ error: any Error) -> Problem {
+        switch error {
+        case let problem as Problem: problem
+        case let errors as SpecErrors: invalidSpec(errors.problems)
+        case let error as StoreError: store(error)
+        case is CancellationError: Readiness.State.draining.problem
+        default: Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
+        }
+    }
+
+    static func invalidSpec(_ problems: [SpecProblem]) -> Problem {
+        let code: ProblemCode =
+            if problems.allSatisfy({ $0.code == ProblemCode.shapeMismatch.rawValue }) {
+                .shapeMismatch
+            } else if problems.allSatisfy({ $0.code == ProblemCode.datasetNotFound.rawValue }) {
+                .datasetNotFound
+            } else {
+                .invalidSpec
+            }
+        return Problem(
+            code, "\(problems.count) problem\(problems.count == 1 ? "" : "s") in the spec", errors: problems)
+    }
+
+    static func store(_ error: StoreError) -> Problem {
+        switch error {
+        case .notFound(let kind, let id):
+            Problem(.notFound, "There is no \(kind) \(id.prefix(140)).")
+        case .gone(_, _, let at, let reason):
+            Problem(.gone, "\(error)").with("deleted_at", .time(at)).with("reason", .string(reason))
+        case .conflict(_, let state, _):
+            conflict(state, "\(error)")
+        case .referenced(_, _, let by):
+            Problem(.stateConflict, "\(error)").with("referenced_by", JSONValue(by))
+        case .pinned:
+            Problem(.stateConflict, "\(error)")
+        case .idempotencyMismatch:
+            Problem(.idempotencyMismatch, "\(error)")
+        case .diskFull:
+            Problem(.diskLow, "The disk of the data folder is full; free some space and send this again.")
+        case .readOnly:
+            Readiness.State.readOnly.problem
+        case .closed:
+            Readiness.State.draining.problem
+        case .database, .newerSchema, .locked, .folder:
+            Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
+        }
+    }
+
+    static func conflict(_ state: JobState, _ detail: String) -> Problem {
+        Problem(.stateConflict, detail).with("state", .string(state.rawValue))
+            .with(
+                "allowed_actions",
+                JSONValue(TransitionTable.standard.allowedActions(in: state).map(\.rawValue)))
+    }
+}

@@ -9,6 +9,7 @@ enum ErrorMapping {
         case let problem as Problem: problem
         case let errors as SpecErrors: invalidSpec(errors.problems)
         case let error as StoreError: store(error)
+        case let error as SchedulerError: scheduler(error)
         case is CancellationError: Readiness.State.draining.problem
         default: Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
         }
@@ -49,6 +50,23 @@ enum ErrorMapping {
             Readiness.State.draining.problem
         case .database, .newerSchema, .locked, .folder:
             Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
+        }
+    }
+
+    static func scheduler(_ error: SchedulerError) -> Problem {
+        switch error {
+        case .notFound(let kind, let id): store(.notFound(kind: kind, id: id))
+        case .gone(let kind, let id, let at, let reason): store(.gone(kind: kind, id: id, at: at, reason: reason))
+        case .conflict(_, _, let state, _): conflict(state, "\(error)")
+        case .preconditionFailed(_, let revision):
+            Problem(.preconditionFailed, "\(error)").with("revision", .int(revision))
+        case .idempotencyMismatch: Problem(.idempotencyMismatch, "\(error)")
+        case .plannerFailed, .plannerTimedOut:
+            Problem(
+                .invalidSpec, "\(error)",
+                errors: [SpecProblem(code: "plan_failed", pointer: "#", detail: "\(error)")])
+        case .unavailable:
+            Problem(.notReady, "\(error)").with(header: "Retry-After", "1")
         }
     }
 

@@ -115,22 +115,24 @@ package enum JobRoutes {
                     .init("priority", .integer(minimum: 0, maximum: 100), required: false),
                 ], closed: true), required: true, example: JSONText("{\"priority\": 80}")),
         answers: [.json(200, job, "the changed job", headers: ["ETag"])], errors: [409, 410, 412, 422, 428],
-        handler: .asynchronous { call in try await JobPatch.apply(call) })
+        handler: .asynchronous { call in try await JobPatching.apply(call) })
 
     static let delete = APIRoute(
         "DELETE", "/v1/jobs/{id}", "deleteJob", tag: "jobs", scope: .write, "Delete a job that has ended",
         parameters: [
             .jobID,
             .query(
-                "artifacts", .choice(["delete", "keep"]),
+                "artifacts", .choice(ArtifactDisposal.allCases.map(\.rawValue)),
                 "whether its checkpoints and logs are deleted with it (the default) or stay on disk"),
         ],
         answers: [.empty(204, "deleted")], errors: [409, 410],
         handler: .asynchronous { call in
             let id = call.path("id")
-            let artifacts = try call.query.choice("artifacts", among: ["delete", "keep"]) ?? "delete"
-            try await call.context.scheduler.delete(
-                id: id, artifacts: artifacts == "keep" ? .keep : .delete)
+            let artifacts = try call.query.choice(
+                "artifacts", among: ArtifactDisposal.allCases.map(\.rawValue)) ?? "delete"
+            try call.context.readiness.requireReady()
+            _ = try await call.context.scheduler.delete(
+                id: id, artifacts: ArtifactDisposal(rawValue: artifacts) ?? .delete)
             call.context.jobCache.remove(id)
             return HTTPResponse(status: 204, headers: [HTTPField("Cache-Control", "no-store")])
         })

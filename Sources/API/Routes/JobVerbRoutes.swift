@@ -1,6 +1,7 @@
 // What can be done to a job beyond changing its fields: cancel, pause, resume, retry.
 import HTTPServer
 import JobSpec
+import Scheduler
 import Store
 
 package enum JobVerbRoutes {
@@ -23,6 +24,7 @@ package enum JobVerbRoutes {
             let grace = try number(options, "grace_seconds", in: 0...3600)
             let reason = try text(options, "reason", maxLength: 500)
             let id = call.path("id")
+            try call.context.readiness.requireReady()
             let before = try await call.context.store.job(id: id)
             if before.state == .cancelled { return answer(before, call, status: 200) }
             return answer(
@@ -30,15 +32,28 @@ package enum JobVerbRoutes {
         })
 
     static let pause = verb("pause", "Pause: the job writes a checkpoint at the next step and frees its slot") {
-        try await $0.context.scheduler.pause(id: $0.path("id"))
+        call, _ in
+        try await call.context.scheduler.pause(id: call.path("id"))
     }
 
     static let resume = verb("resume", "Queue a paused job again; it goes on from its newest checkpoint") {
-        try await $0.context.scheduler.resume(id: $0.path("id"))
+        call, _ in
+        try await call.context.scheduler.resume(id: call.path("id"))
     }
 
-    static let retry = verb("retry", "Run a failed or cancelled job again, from its newest checkpoint") {
-        try await $0.context.scheduler.retry(id: $0.path("id"))
+    static let retry = verb(
+        "retry", "Run a failed or cancelled job again",
+        [
+            .init(
+                "from", .choice(RetryStart.allCases.map(\.rawValue)), required: false,
+                "the newest checkpoint (the default), or scratch")
+        ]
+    ) { call, options in
+        let text = try text(options, "from", maxLength: 20) ?? RetryStart.latest.rawValue
+        guard let start = RetryStart(rawValue: text) else {
+            throw invalid("from", "expected latest or scratch, got \"\(text)\"")
+        }
+        return try await call.context.scheduler.retry(id: call.path("id"), from: start)
     }
 
     private static let accepted: [APIRoute.Answer] = [
@@ -47,16 +62,19 @@ package enum JobVerbRoutes {
     private static let conflicts = [409, 410, 422]
 
     private static func verb(
-        _ name: String, _ summary: String, _ action: @escaping @Sendable (APICall) async throws -> JobRecord
+        _ name: String, _ summary: String, _ properties: [Schema.Property] = [],
+        _ action: @escaping @Sendable (APICall, JSONValue) async throws -> JobRecord
     ) -> APIRoute {
-        APIRoute(
+        let fields = properties.map(\.name)
+        return APIRoute(
             "POST", "/v1/jobs/{id}/\(name)", "\(name)Job", tag: "jobs", scope: .write, summary,
             parameters: [.jobID],
-            body: .json(Schema.object([], closed: true), required: false, example: nil),
+            body: .json(Schema.object(properties, closed: true), required: false, example: nil),
             answers: accepted, errors: conflicts,
             handler: .asynchronous { call in
-                _ = try call.options([])
-                return answer(try await action(call), call)
+                let options = try call.options(fields)
+                try call.context.readiness.requireReady()
+                return answer(try await action(call, options), call)
             })
     }
 

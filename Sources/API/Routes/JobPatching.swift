@@ -1,9 +1,10 @@
 // PATCH of a job: which fields may change, and the check that the client has seen the present ones.
 import HTTPServer
 import JobSpec
+import Scheduler
 import Store
 
-enum JobPatch {
+enum JobPatching {
     static let fields = ["name", "labels", "priority"]
 
     static func apply(_ call: APICall) async throws -> HTTPResponse {
@@ -13,22 +14,22 @@ enum JobPatch {
                 .preconditionRequired,
                 "Send If-Match with the job's ETag, so that nobody else's change is overwritten unseen.")
         }
-        let changes = try changes(call)
+        var patch = try patch(call)
+        try call.context.readiness.requireReady()
         let job = try await call.context.store.job(id: id)
         guard EntityTag.matches(condition, job.entityTag) else {
             throw Problem(.preconditionFailed, "The job has changed since; get it again and repeat the change.")
                 .with("revision", .int(job.revision))
         }
         // `*` matches whatever is there; a tag pins the revision inside the transaction too.
-        let expected = condition.contains("*") ? nil : job.revision
-        let patch = try JobChange(changes, of: job, expectedRevision: expected)
-        let changed = try await call.context.scheduler.update(id: id, patch.update)
+        if condition.trimmingPrefix(" ") != "*" { patch.ifRevision = job.revision }
+        let changed = try await call.context.scheduler.update(id: id, patch)
         let entry = call.context.jobCache.entry(for: changed)
         return .resource(entry.bytes, tag: entry.tag)
     }
 
     /// - Throws: every wrong member at once.
-    private static func changes(_ call: APICall) throws -> JSONValue {
+    private static func patch(_ call: APICall) throws -> JobPatch {
         guard let value = try call.json(), let members = value.objectValue else {
             throw Problem(
                 .invalidPatch, "Expected a JSON object with some of \(fields.joined(separator: ", ")).",
@@ -64,7 +65,13 @@ enum JobPatch {
                 .invalidPatch, "\(problems.count) problem\(problems.count == 1 ? "" : "s") in the patch.",
                 errors: problems)
         }
-        return value
+        var patch = JobPatch()
+        patch.name = members["name"]?.stringValue
+        patch.priority = members["priority"]?.intValue
+        for (key, label) in members["labels"]?.objectValue ?? [:] {
+            patch.labels.updateValue(label.stringValue, forKey: key)
+        }
+        return patch
     }
 
     private static func wrong(_ pointer: String, _ expected: String, _ value: JSONValue) -> SpecProblem {

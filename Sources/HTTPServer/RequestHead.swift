@@ -68,6 +68,20 @@ package final class RequestHead: Sendable {
         }
     }
 
+    init(unreadable: Void) {
+        bytes = []
+        method = .other("")
+        pathSpan = Span(start: 0, end: 0)
+        pathHasEscapes = false
+        querySpan = nil
+        fields = []
+        minorVersion = 1
+        framing = .none
+        keepAlive = false
+        expectsContinue = false
+        requestIDField = nil
+    }
+
     private init(copying head: RequestHead) {
         bytes = head.bytes
         method = head.method

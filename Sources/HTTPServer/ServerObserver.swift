@@ -20,9 +20,13 @@ package struct ServerObserver: Sendable {
 
 /// One finished exchange.
 package struct RequestRecord: Sendable {
+    /// Not an HTTP status: what nginx logs for a client that left.
+    package static let clientClosedStatus = 499
+
     package let method: HTTPMethod
     /// The route's template or `unmatched`; never a raw path.
     package let routeTemplate: String
+    /// Of the response; `clientClosedStatus` if the client was gone before there was one.
     package let status: Int
     /// From the complete head to the last byte handed to the kernel (or the loss of the connection).
     package let durationSeconds: Double

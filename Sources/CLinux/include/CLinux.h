@@ -6,3 +6,7 @@
 #include <sys/epoll.h>
 #include <spawn.h>
 #include <signal.h>
+#include <sys/socket.h>
+
+// Declared by the C library for _GNU_SOURCE only: accept(2) with SOCK_CLOEXEC, so that no worker inherits a client.
+int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);

@@ -1,6 +1,7 @@
 // The cursor of a list: where the last page ended, and for which question. It is opaque, and signed, so that a client can neither
 // make one up nor use it with other filters.
 import Hashing
+import JobSpec
 
 package struct Cursor: Sendable, Equatable {
     /// The order key of the last row of the page: a creation time in milliseconds, or a sequence number.

@@ -1,10 +1,11 @@
 // What a scrape reads from the store, the server and the process: snapshots only, no lock that work is done under.
 import Glibc
+import Scheduler
 import Store
 
 enum ServerGauges {
     static func all(
-        version: String, store: Store, readiness: Readiness, metrics: ServerMetrics
+        version: String, store: Store, scheduler: Scheduler, readiness: Readiness, metrics: ServerMetrics
     ) -> [any MetricFamily] {
         [
             Gauge(
@@ -26,7 +27,7 @@ enum ServerGauges {
             Gauge(
                 "spindle_sse_clients", help: "Open event streams.", labels: .one("stream", ["job", "all"])
             ) { [Double(metrics.sseClients.value(at: 0)), Double(metrics.sseClients.value(at: 1))] },
-            StoreFamilies(store: store),
+            SchedulerFamilies(scheduler: scheduler), StoreFamilies(store: store),
             ProcessFamilies(),
         ]
     }
@@ -71,7 +72,7 @@ private struct ProcessFamilies: MetricFamily {
 
     func render(to text: inout PrometheusText) {
         var usage = rusage()
-        if getrusage(RUSAGE_SELF, &usage) == 0 {
+        if getrusage(RUSAGE_SELF.rawValue, &usage) == 0 {
             let seconds =
                 Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
                 + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6

@@ -4,8 +4,8 @@ import HTTPServer
 package final class ServerMetrics: Sendable {
     package let requests: Counter
     package let requestDuration: Histogram
-    package let openConnections = AtomicCells(count: 1)
-    package let sseClients = AtomicCells(count: 2)
+    let openConnections = AtomicCells(count: 1)
+    let sseClients = AtomicCells(count: 2)
     package let rejected = Counter(
         "spindle_http_rejected_total", help: "Requests and connections that the server itself gave up, by cause.",
         labels: .one("reason", ServerObserver.Rejection.allCases.map(\.rawValue) + ["other"]))

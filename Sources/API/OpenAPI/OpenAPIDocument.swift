@@ -21,8 +21,9 @@ package enum OpenAPIDocument {
                     ("title", "Spindle"), ("version", .string(version)),
                     (
                         "description",
-                        "Train models over plain HTTP. Answers may gain members and enumerations may gain values "
-                            + "within v1; clients tolerate both."
+                        .string(
+                            "Train models over plain HTTP. Answers may gain members and enumerations may gain values "
+                                + "within v1; clients tolerate both.")
                     ), ("license", ["name": "Apache-2.0", "identifier": "Apache-2.0"]),
                 ])
             ),

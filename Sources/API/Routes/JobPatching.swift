@@ -76,6 +76,6 @@ enum JobPatching {
 
     private static func wrong(_ pointer: String, _ expected: String, _ value: JSONValue) -> SpecProblem {
         SpecProblem(
-            code: "invalid_value", pointer: pointer, detail: "expected \(expected), got \(value.excerpt)")
+            code: "invalid_value", pointer: pointer, detail: "expected \(expected), got \(value.cutText)")
     }
 }

@@ -90,7 +90,7 @@ package enum JobVerbRoutes {
         guard let value = options[name], !value.isNull else { return nil }
         guard let number = value.doubleValue, range.contains(number) else {
             throw invalid(
-                name, "expected a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)), got \(value.excerpt)")
+                name, "expected a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)), got \(value.cutText)")
         }
         return number
     }
@@ -98,7 +98,7 @@ package enum JobVerbRoutes {
     private static func text(_ options: JSONValue, _ name: String, maxLength: Int) throws -> String? {
         guard let value = options[name], !value.isNull else { return nil }
         guard let text = value.stringValue, text.count <= maxLength else {
-            throw invalid(name, "expected a string of at most \(maxLength) characters, got \(value.excerpt)")
+            throw invalid(name, "expected a string of at most \(maxLength) characters, got \(value.cutText)")
         }
         return text
     }

@@ -79,10 +79,12 @@ package enum SystemRoutes {
             .empty(416, "no such part"),
         ], errors: [404],
         handler: .asynchronous { call in
-            guard let folder = call.context.configuration.publicFolder else {
+            guard let folder = call.context.configuration.publicFolder,
+                let page = DashboardFiles.files(folder).response(relativePath: "")
+            else {
                 throw Problem(.notFound, "No dashboard is installed; start the server with --public FOLDER.")
             }
-            return try DashboardFiles.response(path: folder + "/index.html")
+            return page
         })
 
     private static let status = Schema.object([.init("status", .string())])

@@ -72,6 +72,14 @@ package struct APICall: Sendable {
     }
 }
 
+extension JSONValue {
+    /// The value as it stands in a message: its text, cut.
+    var cutText: String {
+        let text = serialized()
+        return text.count <= 60 ? text : text.prefix(57) + "..."
+    }
+}
+
 enum JSONPointerText {
     /// `/name` with RFC 6901 escapes.
     static func token(_ name: String) -> String {

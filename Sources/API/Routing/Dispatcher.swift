@@ -51,7 +51,7 @@ package struct Dispatcher: Sendable {
 
     private func call(_ request: HTTPRequest, _ route: APIRoute) throws -> APICall {
         APICall(
-            request: request, query: try Query(request.query, declared: route.parameters), context: context)
+            request: request, query: try Query(request.query.map { Query.Item(name: $0.name, value: $0.value) }, declared: route.parameters), context: context)
     }
 
     private func answer(
@@ -70,7 +70,7 @@ package struct Dispatcher: Sendable {
         do {
             return try await handler(try call(request, route))
         } catch {
-            if case .file(let upload) = request.body { removeFile(upload.path) }
+            if case .file(let upload) = request.body { UploadFile.remove(upload.path) }
             return response(to: error, request)
         }
     }
@@ -81,7 +81,7 @@ package struct Dispatcher: Sendable {
         case .json: return .bytes(limit: context.configuration.limits.jsonBodyBytes)
         case .file:
             return .file(
-                limit: context.configuration.limits.datasetBytes, folder: context.configuration.uploadFolder,
+                limit: context.configuration.limits.datasetBytes, folder: context.folder.temporary,
                 makeSink: { DigestSink() })
         }
     }

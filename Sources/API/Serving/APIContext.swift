@@ -41,7 +41,8 @@ package final class APIContext: Sendable {
         let metrics = ServerMetrics(routes: RouteCatalog.all)
         self.metrics = metrics
         gauges = ServerGauges.all(
-            version: configuration.version, store: store, readiness: readiness, metrics: metrics)
+            version: configuration.version, store: store, scheduler: scheduler, readiness: readiness,
+            metrics: metrics)
     }
 
     func openAPI() -> Document {

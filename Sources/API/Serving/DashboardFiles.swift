@@ -1,7 +1,6 @@
-// The dashboard's static files: every file that is in the folder when the server starts, each under its own path. Nothing that a
-// request says becomes part of a file name.
+// The dashboard's static files: every file that is in the folder when the server starts has a route of its own, so that unknown paths
+// stay unknown (404 with a suggestion, `unmatched` in the metrics).
 import Foundation
-import Glibc
 import HTTPServer
 
 package enum DashboardFiles {
@@ -12,83 +11,44 @@ package enum DashboardFiles {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         + "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
+    static func files(_ folder: String) -> StaticFiles {
+        StaticFiles(folder: folder, contentSecurityPolicy: contentSecurityPolicy)
+    }
+
     /// One route per file.
-    package static func routes(folder: String) -> [Route] {
-        files(in: folder).map { path in
+    static func routes(folder: String) -> [Route] {
+        let files = files(folder)
+        return paths(in: folder).map { path in
             Route(
-                .get, path,
-                handler: .asynchronous { _ in
-                    do {
-                        return try response(path: folder + path)
-                    } catch {
-                        return HTTPResponse(status: 404)
-                    }
+                .get, "/" + path,
+                handler: .asynchronous { request in
+                    files.response(relativePath: path)
+                        ?? Problem(.notFound, "The file is not there any more.").response(
+                            instance: request.path, requestID: request.requestID.description)
                 })
         }
     }
 
-    /// Paths below the folder, with a leading slash. Hidden files, links and names that are no plain path are left out.
-    static func files(in folder: String) -> [String] {
+    /// Names below the folder that are also plain paths of a URL.
+    static func paths(in folder: String) -> [String] {
         guard let enumerator = FileManager.default.enumerator(atPath: folder) else { return [] }
+        let files = files(folder)
         var paths = [String]()
-        for case let path as String in enumerator {
-            let isPlain = path.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                    UInt8(ascii: "/"):
-                    true
-                default: false
-                }
-            }
-            let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
-            guard isPlain, !isHidden, status(folder + "/" + path) != nil else { continue }
-            paths.append("/" + path)
+        for case let path as String in enumerator where path.utf8.allSatisfy(isPlain) {
+            guard files.response(relativePath: path) != nil else { continue }
+            paths.append(path)
             if paths.count == maxFiles { break }
         }
         return paths.sorted()
     }
 
-    static func response(path: String) throws -> HTTPResponse {
-        guard let status = status(path) else {
-            throw Problem(.notFound, "The dashboard's file is not there any more.")
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "/"):
+            true
+        default: false
         }
-        // Size and time of the last change: the folder is the administrator's, not content-addressed.
-        let tag = EntityTag.quoted(
-            "\(status.size)-\(status.modifiedSeconds).\(status.modifiedNanoseconds)")
-        return .file(
-            FileContent(
-                path: path, contentType: contentType(path), entityTag: tag, lastModified: status.modifiedSeconds),
-            headers: [
-                HTTPField("Cache-Control", "no-cache"),
-                HTTPField("Content-Security-Policy", contentSecurityPolicy),
-                HTTPField("Referrer-Policy", "no-referrer"),
-            ])
-    }
-
-    private struct FileStatus {
-        var size: Int64
-        var modifiedSeconds: Int64
-        var modifiedNanoseconds: Int64
-    }
-
-    /// nil for anything but a regular file.
-    private static func status(_ path: String) -> FileStatus? {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return FileStatus(
-            size: Int64(status.st_size), modifiedSeconds: Int64(status.st_mtim.tv_sec),
-            modifiedNanoseconds: Int64(status.st_mtim.tv_nsec))
-    }
-
-    private static func contentType(_ path: String) -> String {
-        let types = [
-            "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8",
-            "mjs": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
-            "json": "application/json", "svg": "image/svg+xml", "png": "image/png", "ico": "image/x-icon",
-            "txt": "text/plain; charset=utf-8", "woff2": "font/woff2", "webmanifest": "application/manifest+json",
-        ]
-        let ending = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        return types[ending] ?? "application/octet-stream"
     }
 }

@@ -13,6 +13,7 @@ enum EventRoutes {
         }
         let after = try after(call, isStream: format == stream)
         let types = try types(call)
+        _ = try call.query.choice("order", among: ["asc"])
         if format == stream {
             return try EventStream(
                 context: call.context, job: job, after: after ?? (job == nil ? call.context.store.changes.sequence : 0),

@@ -76,6 +76,7 @@ package enum JobDetailRoutes {
         parameters: [
             .jobID, .limit,
             .query("after", .integer(minimum: 0), "only events after this `id`; overrides Last-Event-ID"),
+            .query("order", .choice(["asc"]), "events are only listed oldest first"), eventTypes,
             .header("Last-Event-ID", .string(), "the last event that a reconnecting client has"),
             .header("Accept", .string(example: "text/event-stream"), "JSON or text/event-stream"),
         ],
@@ -90,15 +91,16 @@ package enum JobDetailRoutes {
         "What happened to all jobs, oldest first; as text/event-stream it goes on live",
         parameters: [
             .limit, .query("after", .integer(minimum: 0), "only events after this `id`; overrides Last-Event-ID"),
-            .query(
-                "types", .string(maxLength: 200, example: "state,progress"),
-                "only events of these types, separated by commas"),
+            .query("order", .choice(["asc"]), "events are only listed oldest first"), eventTypes,
             .header("Last-Event-ID", .string(), "the last event that a reconnecting client has"),
             .header("Accept", .string(example: "text/event-stream"), "JSON or text/event-stream"),
         ],
         answers: [eventsAnswer], errors: [406],
         handler: .asynchronous { call in try await EventRoutes.response(call, job: nil) })
 
+    private static let eventTypes = RouteParameter.query(
+        "types", .string(maxLength: 200, example: "state,progress"),
+        "only events of these types, separated by commas; a stream also has progress and metric")
     private static let eventsAnswer = APIRoute.Answer.media(
         200,
         [
@@ -123,7 +125,8 @@ package enum JobDetailRoutes {
         parameters: [
             .jobID,
             .query("name", .string(minLength: 1, maxLength: 200), required: true, repeated: true, "which metrics, at most 50"),
-            .query("max_points", .integer(minimum: 2, maximum: 100_000, default: 1000), "points per metric at most"),
+            .query("max_points", .integer(minimum: 2, maximum: 1_000_000, default: 1000), "points per metric at most"),
+            .query("agg", .choice(["minmax", "none"]), "minmax (the default) downsamples, none gives every point"),
             .query("from", .integer(minimum: 0), "the first step"), .query("to", .integer(minimum: 0), "the last step"),
             .header("Accept", .string(example: "text/csv"), "JSON, text/csv or application/x-ndjson"),
         ],
@@ -144,11 +147,22 @@ package enum JobDetailRoutes {
     static let checkpoints = APIRoute(
         "GET", "/v1/jobs/{id}/checkpoints", "listCheckpoints", tag: "checkpoints", scope: .read,
         "The checkpoints of a job that are on disk, newest first",
-        parameters: [.jobID], answers: [.json(200, .list(of: .reference("Checkpoint")), "all checkpoints")],
+        parameters: [.jobID, .limit, .after],
+        answers: [.json(200, .list(of: .reference("Checkpoint")), "a page", headers: ["Link"])],
         errors: [410],
         handler: .asynchronous { call in
             let job = try await call.context.store.job(id: call.path("id"))
-            let rows = try await call.context.store.checkpoints(of: job)
-            return .json(ListPage.json(rows.map(\.json), ids: rows.map(\.id), next: nil))
+            let limit = try call.query.integer("limit", in: 1...200) ?? 50
+            let question = "{\"list\":\"checkpoints\",\"job\":\"\(job.id)\"}"
+            let after = try call.query.value("after").map {
+                try call.context.cursors.cursor($0, question: question).orderKey
+            }
+            let rows = try await call.context.store.checkpoints(
+                of: job, before: after ?? .max, limit: limit + 1)
+            let page = Array(rows.prefix(limit))
+            let next = rows.count > limit ? page.last.map { Cursor(orderKey: $0.ordinal, id: $0.id) } : nil
+            return ListPage.response(
+                page.map(\.json), ids: page.map(\.id),
+                next: next.map { call.context.cursors.text($0, question: question) }, call)
         })
 }

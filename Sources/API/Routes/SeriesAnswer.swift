@@ -15,7 +15,8 @@ enum SeriesAnswer {
         guard names.count <= 50 else {
             throw Problem(.invalidParameter, "name: at most 50 metrics in one request, got \(names.count).")
         }
-        let maxPoints = try call.query.integer("max_points", in: 2...100_000) ?? 1000
+        let maxPoints = try call.query.integer("max_points", in: 2...1_000_000) ?? 1000
+        let downsamples = try call.query.choice("agg", among: ["minmax", "none"]) != "none"
         let first = try call.query.integer("from", in: 0...(1 << 53))
         let last = try call.query.integer("to", in: 0...(1 << 53))
         let job = try await call.context.store.job(id: call.path("id"))
@@ -30,7 +31,7 @@ enum SeriesAnswer {
             }
             pages.append(
                 SeriesPage(
-                    name: name, points: Downsampling.minMax(points, maxPoints: maxPoints),
+                    name: name, points: downsamples ? Downsampling.minMax(points, maxPoints: maxPoints) : points,
                     sourcePoints: points.count))
         }
         let contentType = format == .csv ? "text/csv; charset=utf-8" : format.rawValue

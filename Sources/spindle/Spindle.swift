@@ -10,3 +10,6 @@ struct Spindle: AsyncParsableCommand {
 
     static func main() async { await runFromCommandLine() }
 }
+
+/// The property wrapper of the commands; JobSpec has an `Argument` of its own.
+typealias Argument = ArgumentParser.Argument

@@ -45,15 +45,17 @@ package final class ServerMetrics: Sendable {
             let base = combinations.count
             var codes = [Int: Int]()
             combinations.append([template, method, "2xx"])
-            for status in statuses where status >= 300 {
+            for status in Set(statuses).sorted() where status >= 300 {
                 codes[status] = combinations.count - base
                 combinations.append([template, method, String(status)])
             }
             let other = combinations.count - base
             combinations.append([template, method, "other"])
-            if durations.last != [template] { durations.append([template]) }
+            let known = durations.firstIndex(of: [template])
+            if known == nil { durations.append([template]) }
             return RouteSeries(
-                requestBase: base, codes: codes, otherOffset: other, durationPosition: durations.count - 1)
+                requestBase: base, codes: codes, otherOffset: other,
+                durationPosition: known ?? durations.count - 1)
         }
         var series = [RouteKey: RouteSeries]()
         for route in routes {

@@ -1,4 +1,5 @@
 // Errors of the rooms below as problems. What is not known here is a bug: 500, and the cause goes to the log only.
+import Datasets
 import JobSpec
 import Scheduler
 import Store
@@ -9,6 +10,7 @@ enum ErrorMapping {
         case let problem as Problem: problem
         case let errors as SpecErrors: invalidSpec(errors.problems)
         case let error as StoreError: store(error)
+        case let error as DatasetError: dataset(error)
         case let error as SchedulerError: scheduler(error)
         case is CancellationError: Readiness.State.draining.problem
         default: Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
@@ -26,6 +28,22 @@ enum ErrorMapping {
             }
         return Problem(
             code, "\(problems.count) problem\(problems.count == 1 ? "" : "s") in the spec", errors: problems)
+    }
+
+    static func dataset(_ error: DatasetError) -> Problem {
+        // A table has no JSON pointer: rows and columns count from 1 there as here, row 0 is the header.
+        let place = [error.row.map { "row=\($0)" }, error.column.map { "column=\($0)" }].compactMap(\.self)
+        var problem = Problem(
+            .invalidDataset, "\(error)",
+            errors: [
+                SpecProblem(
+                    code: "data_error", pointer: "#" + place.joined(separator: ";"), detail: error.detail)
+            ])
+        if let row = error.row { problem = problem.with("row", JSONValue(row)) }
+        if let line = error.line { problem = problem.with("line", JSONValue(line)) }
+        if let column = error.column { problem = problem.with("column", JSONValue(column)) }
+        if let name = error.columnName { problem = problem.with("column_name", .string(name)) }
+        return problem
     }
 
     static func store(_ error: StoreError) -> Problem {

@@ -1,4 +1,5 @@
 // Datasets: upload, list, look at, delete.
+import Datasets
 import Hashing
 import HTTPServer
 import JobSpec
@@ -70,9 +71,8 @@ package enum DatasetRoutes {
         handler: .asynchronous { call in
             let count = try call.query.integer("rows", in: 1...200) ?? 20
             let record = try await requireDataset(call)
-            return .json(
-                try DatasetPreview.json(
-                    record, path: call.context.folder.dataset(record.digest), rows: count))
+            let path = call.context.folder.dataset(record.digest)
+            return .json(try await UploadFile.onDisk { try CSVTable(path: path).preview(rows: count) })
         })
 
     static let delete = APIRoute(

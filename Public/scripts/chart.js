@@ -2,7 +2,7 @@
 // crosshair that charts share, zoom by dragging, CSV and PNG out.
 import { h, replace, saveBlob } from "./dom.js";
 import { number } from "./format.js";
-import { columns, extent, linearTicks, logTicks, nearestIndex, scale, smoothed } from "./series-math.js";
+import { columns, extent, linearTicks, logTicks, nearestIndex, pairMeans, scale, smoothed } from "./series-math.js";
 
 const margin = { left: 54, right: 12, top: 10, bottom: 24 };
 
@@ -141,7 +141,7 @@ export class Chart {
 
   drawAxes(context, width, height, color) {
     const { x, y } = this.frame;
-    const yTicks = (y.log ? logTicks : linearTicks)(y.low, y.high, Math.max(2, Math.floor(height / 46)));
+    const yTicks = (y.log ? logTicks : linearTicks)(y.low, y.high, Math.max(2, Math.floor(height / 34)));
     const xTicks = (x.log ? logTicks : linearTicks)(x.low, x.high, Math.max(2, Math.floor(width / 90)));
     context.lineWidth = 1;
     context.strokeStyle = color("line");
@@ -157,8 +157,9 @@ export class Chart {
       context.fillText(number(tick, 3), margin.left - 8, at);
     }
     context.textBaseline = "top";
+    const inThousands = x.high >= 10_000;
     for (const tick of xTicks) {
-      const text = tick >= 10_000 ? `${number(tick / 1000, 3)}k` : number(tick, 4);
+      const text = inThousands ? `${number(tick / 1000, 4)}k` : number(tick, 4);
       const half = context.measureText(text).width / 2;
       context.textAlign = "center";
       context.fillText(text, Math.min(Math.max(x.toPixel(tick), margin.left + half - 8), width - half - 2), height - margin.bottom + 8);
@@ -177,17 +178,22 @@ export class Chart {
     const buckets = columns(entry.steps, entry.values, x, y.log);
     const isSmoothed = smoothing > 0 && entry.steps.length > 2;
     if (buckets.length && buckets.length < entry.steps.length * 0.95) {
-      context.globalAlpha = 0.16;
+      context.globalAlpha = entry.downsampled && isSmoothed ? 0.26 : 0.16;
       context.fillStyle = stroke;
       context.beginPath();
       buckets.forEach(([column, [low]], index) => context[index ? "lineTo" : "moveTo"](column, y.toPixel(low)));
       for (const [column, [, high]] of [...buckets].reverse()) context.lineTo(column, y.toPixel(high));
       context.fill();
+      context.globalAlpha = 1;
     }
-    context.globalAlpha = isSmoothed ? 0.28 : 1;
-    this.trace(context, entry.steps, entry.values, stroke, isSmoothed ? 1 : 1.6);
-    context.globalAlpha = 1;
-    if (isSmoothed) this.trace(context, entry.steps, smoothed(entry.values, smoothing), stroke, 2);
+    // Of a downsampled series only extremes are left: the band says what the ghost line would, without its zigzag.
+    const ghost = isSmoothed ? (entry.downsampled ? 0 : 0.3) : 1;
+    if (ghost) {
+      context.globalAlpha = ghost;
+      this.trace(context, entry.steps, entry.values, stroke, isSmoothed ? 1 : 1.6);
+      context.globalAlpha = 1;
+    }
+    if (isSmoothed) this.trace(context, entry.steps, smoothed(entry.downsampled ? pairMeans(entry.values) : entry.values, smoothing), stroke, 2);
     if (sparse) {
       context.fillStyle = stroke;
       entry.steps.forEach((step, i) => {

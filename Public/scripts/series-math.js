@@ -16,6 +16,14 @@ export function smoothed(values, weight) {
   return result;
 }
 
+/** The middle of neighbours: of a series of bucket minima and maxima, roughly the course between them. */
+export function pairMeans(values) {
+  return values.map((value, i) => {
+    const next = values[Math.min(i + 1, values.length - 1)];
+    return Number.isFinite(value) && Number.isFinite(next) ? (value + next) / 2 : value;
+  });
+}
+
 /** Round numbers between two bounds, about `count` of them. */
 export function linearTicks(low, high, count) {
   const span = high - low;

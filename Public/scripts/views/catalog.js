@@ -16,7 +16,7 @@ export async function catalogPanel(insert) {
   };
   input.addEventListener("input", draw);
   draw();
-  return [h("div.body", { }, input), list];
+  return [h("div.catalog-search", {}, input), list];
 }
 
 function item(entry, insert, isOpen) {

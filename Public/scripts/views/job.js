@@ -8,6 +8,8 @@ import { actionButtons, chip, failureNotice, progressBar, tabs } from "../parts.
 import { MetricCharts } from "./job-charts.js";
 import { timeline } from "./job-timeline.js";
 
+/** Everything but metric points: the charts fetch those in bulk. */
+const liveTypes = "created,state,checkpoint,checkpoint_deleted,checkpoint_corrupt,metrics_discarded,updated,progress";
 const tabNames = ["charts", "checkpoints", "events", "attempts", "logs", "spec"];
 
 export function jobView(root, [id, tab], _search) {
@@ -204,11 +206,12 @@ export function jobView(root, [id, tab], _search) {
 
   const refresh = throttled(400, async () => { if (!closed) { await loadJob(); drawHistory(); } });
   const refreshPanel = throttled(1000, async () => { if (!closed && selectedTab !== "charts") await drawPanel(); });
-  const stream = new LiveStream(`${path}/events`, {
+  const stream = new LiveStream(`${path}/events${query({ types: liveTypes })}`, {
     onEvent: ({ data }) => {
-      if (data && typeof data === "object" && data.seq && data.type) addEvent(data);
+      const isKept = data && typeof data === "object" && data.seq && data.type;
+      if (isKept) addEvent(data);
       refresh();
-      refreshPanel();
+      if (isKept) refreshPanel();
     },
     onReset: () => { events = []; loadEvents().catch(() => {}); },
     onOpen: refresh,

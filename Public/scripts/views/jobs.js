@@ -176,7 +176,7 @@ export function jobsView(root, _, search) {
   }
 
   const refresh = throttled(700, async () => { if (!closed) await Promise.all([load(true), loadCounts()]); });
-  const stream = new LiveStream("/v1/events", { onEvent: refresh, onReset: refresh, onOpen: refresh });
+  const stream = new LiveStream("/v1/events?types=created,state,checkpoint,updated", { onEvent: refresh, onReset: refresh, onOpen: refresh });
   drawFilters();
   refresh();
   // Progress between events: running jobs move without a transition.

@@ -17,7 +17,7 @@ export function newJobView(root, _, search) {
     examples.map((example) => h("option", { value: example.id }, example.label)));
   const submit = h("button.button.primary", { type: "button", onclick: send }, "Submit");
   const verdict = h("div", { "aria-live": "polite" });
-  const side = h("div.card");
+  const side = h("section.card.side", { "aria-label": "Catalog and datasets" });
   const editor = new JSONEditor({ label: "Job spec, JSON", onSubmit: send, onChange: (text) => {
     sessionStorage.setItem(draftKey, text);
     key = newKey();

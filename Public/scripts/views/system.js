@@ -38,7 +38,7 @@ export function systemView(root) {
   let closed = false;
   const ready = h("section.card");
   const version = h("section.card");
-  const limits = h("section.card");
+  const limits = h("section.card.limits");
   const metrics = h("div.system-grid");
   root.append(h("div.page-head", {}, h("h1", {}, "System"), h("span.spacer"),
     h("a.button", { href: "/metrics" }, "Prometheus metrics"), h("a.button", { href: "/openapi.json" }, "OpenAPI")),
@@ -72,7 +72,7 @@ export function systemView(root) {
       if (closed) return;
       const { limits: bounds, ...facts } = body;
       replace(version, h("header", {}, h("h2", {}, "Version")), h("div.body", {}, factList(facts)));
-      replace(limits, bounds ? [h("header", {}, h("h2", {}, "Limits")), h("div.body", {}, factList(bounds))] : h("div.body.muted", {}, "The server publishes no limits."));
+      replace(limits, bounds ? [h("header", {}, h("h2", {}, "Limits")), h("div.body", {}, factList(bounds, true))] : h("div.body.muted", {}, "The server publishes no limits."));
     } catch { /* the banner tells */ }
   }
 
@@ -99,9 +99,12 @@ function plain(value) {
   return String(value);
 }
 
-function factList(facts) {
+function factList(facts, inPairs = false) {
   const text = (name, value) => (typeof value === "number" && /_bytes$/.test(name) ? bytes(value) : typeof value === "number" && /_seconds$/.test(name) ? duration(value) : plain(value));
-  return h("dl.facts", {}, Object.entries(facts).map(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, text(name, value))]));
+  return h("dl.facts", {}, Object.entries(facts).map(([name, value]) => {
+    const pair = [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, text(name, value))];
+    return inPairs ? h("div", {}, pair) : pair;
+  }));
 }
 
 /** Prometheus text format 0.0.4, as far as a page needs it. */

@@ -135,6 +135,7 @@ enum Readable {
     }
 
     static func seconds(_ value: Double) -> String {
+        if value > 0, value < 0.0009995 { return "\(Int((value * 1_000_000).rounded())) µs" }
         if value < 0.9995 { return "\(Int((value * 1000).rounded())) ms" }
         if value < 60 { return String(format: value < 10 ? "%.1f s" : "%.0f s", value) }
         let whole = Int(value.rounded())

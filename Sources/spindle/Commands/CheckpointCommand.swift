@@ -48,7 +48,7 @@ struct CheckpointGetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get", abstract: "Download a checkpoint and check its SHA-256.",
         discussion: """
-            Takes a checkpoint's id, or a job's id with --best or --latest (the default). A download that was cut off goes
+            Takes a checkpoint's id, or a job's id with --best or --latest (the default). A download that was cut off goes \
             on where it stopped when the command is given again. The file is what flax.serialization.from_bytes reads.
 
             EXAMPLES

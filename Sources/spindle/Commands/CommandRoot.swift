@@ -15,10 +15,10 @@ enum ClientCommands {
     ]
     static let care: [any ParsableCommand.Type] = [DoctorCommand.self, VersionCommand.self]
     static let groups = [
-        CommandGroup(name: "Jobs:", subcommands: jobs),
-        CommandGroup(name: "Results:", subcommands: observation),
-        CommandGroup(name: "Before a job:", subcommands: preparation),
-        CommandGroup(name: "Care:", subcommands: care),
+        CommandGroup(name: "Job", subcommands: jobs),
+        CommandGroup(name: "Result", subcommands: observation),
+        CommandGroup(name: "Preparation", subcommands: preparation),
+        CommandGroup(name: "Care", subcommands: care),
     ]
 }
 

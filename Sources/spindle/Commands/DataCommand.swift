@@ -15,7 +15,7 @@ struct DataPutCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put", abstract: "Upload a file as a dataset, or as a new version of one.",
         discussion: """
-            The name is the file's, without its ending, unless --name gives another. A version is known by the SHA-256 of its
+            The name is the file's, without its ending, unless --name gives another. A version is known by the SHA-256 of its \
             bytes: uploading the same file again changes nothing. CSV needs a header line.
 
             EXAMPLES
@@ -29,19 +29,15 @@ struct DataPutCommand: ParsableCommand {
     func run() throws {
         try connection.run { client in
             let url = URL(fileURLWithPath: file)
-            let types = [
-                "csv": "text/csv", "json": "application/json", "jsonl": "application/x-ndjson",
-                "txt": "text/plain",
-            ]
             let request = client.request(
                 "PUT",
                 ServerClient.path("v1", "datasets", name ?? url.deletingPathExtension().lastPathComponent),
                 headers: [
                     (
                         name: "Content-Type",
-                        value: types[url.pathExtension.lowercased()] ?? "application/octet-stream"
-                    ),
-                    (name: "Idempotency-Key", value: "\"\(ServerClient.newKey())\""),
+                        value: url.pathExtension.lowercased() == "csv"
+                            ? "text/csv" : "application/octet-stream"
+                    )
                 ], body: .file(file))
             var shown = Date.distantPast
             let reply = try client.send(

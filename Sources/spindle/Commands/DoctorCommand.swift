@@ -23,8 +23,8 @@ struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check this machine and the server on it.",
         discussion: """
-            Looks at the processor's vector units, the system libraries, how long the disk under the data folder takes to
-            make a write durable, its free space, the limits of this shell, and the server. Exit code 1 when a check fails;
+            Looks at the processor's vector units, the system libraries, how long the disk under the data folder takes to \
+            make a write durable, its free space, the limits of this shell, and the server. Exit code 1 when a check fails; \
             a server that is not running is only a warning.
 
             EXAMPLES
@@ -34,7 +34,8 @@ struct DoctorCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Option(
         help: ArgumentHelp(
-            "The server's data folder.", discussion: "Default: $SPINDLE_DATA, or ~/.local/share/spindle."),
+            "The server's data folder.", discussion: "Default: $SPINDLE_DATA, or spindle-data in this folder."
+        ),
         completion: .directory)
     var dataFolder: String?
 
@@ -52,7 +53,7 @@ struct DoctorCommand: ParsableCommand {
     /// The nearest folder that exists: before the first start the data folder does not.
     private var folder: URL {
         let environment = ProcessInfo.processInfo.environment
-        let path = dataFolder ?? environment["SPINDLE_DATA"] ?? NSHomeDirectory() + "/.local/share/spindle"
+        let path = dataFolder ?? environment["SPINDLE_DATA"] ?? "spindle-data"
         var url = URL(fileURLWithPath: path).standardizedFileURL
         while !FileManager.default.fileExists(atPath: url.path), url.path != "/" {
             url.deleteLastPathComponent()

@@ -22,7 +22,7 @@ struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "End jobs for good.",
         discussion: """
-            A running job stops at its next step; after --grace seconds its process is killed. Cancelling a cancelled job
+            A running job stops at its next step; after --grace seconds its process is killed. Cancelling a cancelled job \
             is not an error.
 
             EXAMPLES

@@ -134,7 +134,7 @@ struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "A live table of the jobs; ends with Ctrl-C.",
         discussion: """
-            Redraws when something happens, without polling. Where standard output is no terminal it prints one line for
+            Redraws when something happens, without polling. Where standard output is no terminal it prints one line for \
             each event instead.
 
             EXAMPLES
@@ -165,7 +165,8 @@ struct WatchCommand: ParsableCommand {
             }
             if Console.outputIsTerminal { try draw() }
             try client.follow(
-                "/v1/events", until: .distantFuture,
+                "/v1/events", query: [("types", "created,state,checkpoint,updated,progress")],
+                until: .distantFuture,
                 onOutage: { Console.note("the server does not answer (\($0.shortReason)); waiting") }
             ) { event in
                 if !Console.outputIsTerminal {

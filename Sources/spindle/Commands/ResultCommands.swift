@@ -35,7 +35,7 @@ struct MetricsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metrics", abstract: "Print a job's metrics: a summary, or the points of some.",
         discussion: """
-            Series are downsampled to --max-points with the minimum and maximum of each bucket kept, so spikes stay;
+            Series are downsampled to --max-points with the minimum and maximum of each bucket kept, so spikes stay; \
             --all-points gives every point.
 
             EXAMPLES
@@ -81,7 +81,7 @@ struct MetricsCommand: ParsableCommand {
 
     private func summary(_ client: ServerClient) throws {
         let answer = try client.get(ServerClient.path("v1", "jobs", job, "metrics"))
-        let rows = answer["data"]?.arrayValue ?? answer["metrics"]?.arrayValue ?? []
+        let rows = answer["data"]?.arrayValue ?? []
         connection.show(answer, items: rows) {
             TextTable(
                 header: ["METRIC", "LAST", "MIN", "MAX", "POINTS", "STEP"],
@@ -90,7 +90,7 @@ struct MetricsCommand: ParsableCommand {
                         row["name"]?.stringValue ?? "", Readable.metric(row["last"]),
                         Readable.metric(row["min"]),
                         Readable.metric(row["max"]), row["count"]?.serialized() ?? "–",
-                        (row["last_step"] ?? row["step"])?.serialized() ?? "–",
+                        row["last_step"]?.serialized() ?? "–",
                     ]
                 }, numeric: [1, 2, 3, 4, 5])
         }
@@ -99,13 +99,11 @@ struct MetricsCommand: ParsableCommand {
     /// Points of every series as rows of name, step, value.
     static func seriesTable(_ answer: JSONValue) -> TextTable {
         var table = TextTable(header: ["METRIC", "STEP", "VALUE"], numeric: [1, 2])
-        for series in answer["series"]?.arrayValue ?? answer["data"]?.arrayValue ?? [] {
+        for series in answer["data"]?.arrayValue ?? [] {
             let name = series["name"]?.stringValue ?? ""
-            for point in series["points"]?.arrayValue ?? [] {
-                let pair = point.arrayValue
-                let step = pair?.first ?? point["step"]
-                let value = (pair?.count ?? 0) > 1 ? pair?[1] : point["value"]
-                table.rows.append([name, step?.serialized() ?? "", Readable.metric(value)])
+            let steps = series["steps"]?.arrayValue ?? []
+            for (step, value) in zip(steps, series["values"]?.arrayValue ?? []) {
+                table.rows.append([name, step.serialized(), Readable.metric(value)])
             }
         }
         return table
@@ -123,6 +121,7 @@ struct EventsCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "The job's id.") var job: String
     @Flag(name: .shortAndLong, help: "Go on until the job ends.") var follow = false
+    @Flag(help: "With --follow: progress and metric points too, ten times a second.") var live = false
 
     func run() throws {
         try connection.run { client in
@@ -132,6 +131,7 @@ struct EventsCommand: ParsableCommand {
                     path, until: .distantFuture,
                     onOutage: { Console.note("the server does not answer (\($0.shortReason)); waiting") }
                 ) { event in
+                    if !live, event.name == "progress" || event.name == "metric" { return true }
                     switch connection.format {
                     case .table: Console.output("\(event.name)  \(event.data)")
                     case .json, .ndjson: Console.output(event.data)
@@ -154,7 +154,7 @@ struct EventsCommand: ParsableCommand {
                     rows: events.map { event in
                         [
                             event["seq"]?.serialized() ?? "",
-                            event["created_at"]?.stringValue ?? event["at"]?.stringValue ?? "",
+                            event["at"]?.stringValue ?? "",
                             event["type"]?.stringValue ?? "", Self.text(event),
                         ]
                     }, numeric: [0])
@@ -162,12 +162,9 @@ struct EventsCommand: ParsableCommand {
         }
     }
 
-    /// The members that are not columns of their own, as `key=value`.
+    /// What the event tells, as `key=value`.
     private static func text(_ event: JSONValue) -> String {
-        if let message = event["message"]?.stringValue { return message }
-        let details = event["data"]?.objectValue ?? event["payload"]?.objectValue ?? event.objectValue ?? [:]
-        let columns: Set = ["id", "seq", "created_at", "at", "type", "object", "job", "job_id"]
-        return details.filter { !columns.contains($0.key) && $0.value != .null }
+        (event["data"]?.objectValue ?? [:]).filter { $0.value != .null }
             .map { "\($0.key)=\($0.value.stringValue ?? $0.value.serialized())" }.joined(separator: " ")
     }
 }

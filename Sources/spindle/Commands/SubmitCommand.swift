@@ -35,7 +35,7 @@ struct SubmitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Send a job spec to the server.",
         discussion: """
-            Prints the new job's id. The spec is checked and planned before the answer comes: wrong names, wrong types and
+            Prints the new job's id. The spec is checked and planned before the answer comes: wrong names, wrong types and \
             shapes that do not fit are refused with their place in the spec.
 
             EXAMPLES
@@ -97,7 +97,7 @@ struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate", abstract: "Check a job spec without running it.",
         discussion: """
-            Reports every problem at once, each with its JSON pointer. Prints the effective spec (all defaults filled in)
+            Reports every problem at once, each with its JSON pointer. Prints the effective spec (all defaults filled in) \
             with -o json.
 
             EXAMPLE

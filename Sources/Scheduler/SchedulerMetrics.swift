@@ -3,11 +3,6 @@
 import Store
 import Synchronization
 
-package struct TransitionCount: Sendable, Hashable {
-    package let from: JobState
-    package let to: JobState
-}
-
 package enum WorkerExitCause: String, Sendable, Hashable, CaseIterable {
     case finished, failed, crashed, stopped, cancelled, idle
 }
@@ -22,7 +17,6 @@ package struct SchedulerMetrics: Sendable, Hashable {
     package var warmWorkers = 0
     package var jobsSubmitted: Int64 = 0
     package var idempotentReplays: Int64 = 0
-    package var transitions: [TransitionCount: Int64] = [:]
     package var workersStarted: Int64 = 0
     package var workerExits: [WorkerExitCause: Int64] = [:]
     package var decisions: Int64 = 0

@@ -102,6 +102,11 @@ package final class DataFolderLock: Sendable {
         flock(descriptor, LOCK_UN)
     }
 
+    /// As `release`, but without the good-bye.
+    func drop() {
+        flock(descriptor, LOCK_UN)
+    }
+
     deinit {
         close(descriptor)
     }

@@ -24,6 +24,10 @@ final class JobCache: Sendable {
 
     var countsByState: [JobState: Int] { state.withLock { $0.counts } }
 
+    var live: [JobRecord] {
+        state.withLock { $0.jobs.values.filter { !$0.state.isTerminal } }.sorted { $0.ordinal < $1.ordinal }
+    }
+
     func job(_ id: String) -> JobRecord? { state.withLock { $0.jobs[id] } }
 
     func load(counts: [JobState: Int], live: [JobRecord]) {

@@ -108,6 +108,13 @@ package struct BestMetric: Sendable, Hashable {
     package var value: Double
     package var step: Int64
     package var checkpoint: String
+
+    package init(metric: String, value: Double, step: Int64, checkpoint: String) {
+        self.metric = metric
+        self.value = value
+        self.step = step
+        self.checkpoint = checkpoint
+    }
 }
 
 package struct CheckpointReference: Sendable, Hashable {

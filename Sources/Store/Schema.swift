@@ -60,7 +60,8 @@ enum Schema {
             pause_requested_at INTEGER,
             event_count INTEGER NOT NULL,
             last_sequence INTEGER NOT NULL,
-            deleted_at INTEGER
+            deleted_at INTEGER,
+            keeps_artifacts INTEGER NOT NULL DEFAULT 0
         );
         CREATE INDEX jobs_by_state ON jobs(state, ordinal) WHERE deleted_at IS NULL;
         CREATE INDEX jobs_by_queue ON jobs(queue, ordinal) WHERE deleted_at IS NULL;

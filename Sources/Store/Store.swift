@@ -24,13 +24,19 @@ package final class Store: Sendable {
     let pool: DatabasePool
     let cache: JobCache
     private let writer: Writer
+    private let lock: DataFolderLock
+    /// The last server on this folder did not stop in order.
+    package let wasUnclean: Bool
 
-    /// Opens, or makes, the database of the data folder. The folder's lock is the caller's business.
+    /// Opens, or makes, the database of the data folder, and locks the folder. Throws `.locked` if another server has
+    /// it, `.newerSchema` if a newer version wrote it.
     package init(folder: DataFolder, configuration: StoreConfiguration = StoreConfiguration())
         throws(StoreError)
     {
         self.folder = folder
         try folder.create()
+        lock = try DataFolderLock(folder)
+        wasUnclean = lock.previousHolderDied
         cache = JobCache(endedCapacity: configuration.cachedEndedJobs)
         do {
             var options = Configuration()
@@ -131,12 +137,23 @@ package final class Store: Sendable {
         writer.refuseAll(.closed)
         changes.finish()
         try? pool.close()
+        lock.release()
+    }
+
+    /// For tests of recovery: lets go of the folder the way a killed server does, with nothing said or finished.
+    func abandon() {
+        writer.refuseAll(.closed)
+        changes.finish()
+        lock.drop()
     }
 
     // MARK: Known without reading
 
     /// The current record of a live or recently touched job, without SQLite. Nil says nothing: ask `job(id:)`.
     package func cachedJob(id: String) -> JobRecord? { cache.job(id) }
+
+    /// Every job that has not ended, in the order of submission.
+    package var liveJobs: [JobRecord] { cache.live }
 
     package var jobsByState: [JobState: Int] { cache.countsByState }
 

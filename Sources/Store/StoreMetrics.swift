@@ -2,8 +2,20 @@
 
 import Synchronization
 
+package struct TransitionCount: Sendable, Hashable {
+    package let from: JobState
+    package let to: JobState
+
+    package init(from: JobState, to: JobState) {
+        self.from = from
+        self.to = to
+    }
+}
+
 package struct StoreMetrics: Sendable, Hashable {
     package var jobsByState: [JobState: Int] = [:]
+    /// Since the start of the server.
+    package var transitions: [TransitionCount: Int64] = [:]
     package var commits: Int64 = 0
     /// Of those, the ones that waited for the disk.
     package var durableCommits: Int64 = 0

@@ -93,6 +93,16 @@ extension WriteTransaction {
         .map { try CheckpointRow.decode($0, job: job.id) }
     }
 
+    /// Of all jobs: those whose files may still be there.
+    package func unfinishedDeletions() throws -> [CheckpointRecord] {
+        try rows(
+            """
+            SELECT checkpoints.*, jobs.id AS job_id FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
+            WHERE checkpoints.status = 'deleting' ORDER BY checkpoints.ordinal
+            """
+        ).map { try CheckpointRow.decode($0, job: $0["job_id"]) }
+    }
+
     private func committedCheckpoint(of job: JobRecord, step: Int64) throws -> CheckpointRecord? {
         try row(
             "SELECT * FROM checkpoints WHERE job = ? AND step = ? AND status = 'committed'",

@@ -70,6 +70,11 @@ extension WriteTransaction {
         return (try DatasetRow.decode(row), known == nil)
     }
 
+    /// Every digest that a row stands for.
+    package func datasetDigests() throws -> Set<Digest> {
+        Set(try rows("SELECT DISTINCT digest FROM datasets").map { try Columns.digest($0["digest"]) })
+    }
+
     /// Refused while a job refers to these bytes and no other name has them. The file goes after the commit, with the
     /// last row that stands for it.
     package func deleteDataset(_ dataset: DatasetRecord) throws {

@@ -7,14 +7,16 @@ import JobSpec
 
 extension WriteTransaction {
     /// First phase: gone for every reader, with a tombstone that says when and why. Throws `.conflict` unless it ended.
-    package func beginDeletion(of job: JobRecord, reason: String) throws {
+    package func beginDeletion(of job: JobRecord, keepsArtifacts: Bool, reason: String) throws {
         guard job.state.isTerminal else {
             throw StoreError.conflict(job: job.id, state: job.state, trigger: JobAction.delete.rawValue)
         }
         let pinned = try row(
             "SELECT id FROM checkpoints WHERE job = ? AND pinned = 1 AND status = 'committed'", [job.ordinal])
         if let pinned { throw StoreError.pinned(checkpoint: pinned["id"]) }
-        try execute("UPDATE jobs SET deleted_at = ? WHERE ordinal = ?", [now.milliseconds, job.ordinal])
+        try execute(
+            "UPDATE jobs SET deleted_at = ?, keeps_artifacts = ? WHERE ordinal = ?",
+            [now.milliseconds, keepsArtifacts, job.ordinal])
         try addTombstone(kind: "job", id: job.id, reason: reason)
         for checkpoint in try rows("SELECT id FROM checkpoints WHERE job = ?", [job.ordinal]) {
             try addTombstone(kind: "checkpoint", id: checkpoint["id"], reason: "its job was deleted")
@@ -32,9 +34,10 @@ extension WriteTransaction {
             [kind, id, now.milliseconds, reason])
     }
 
-    /// Jobs whose deletion has begun.
-    package func deletedJobs() throws -> [String] {
-        try rows("SELECT id FROM jobs WHERE deleted_at IS NOT NULL ORDER BY ordinal").map { $0["id"] }
+    /// Jobs whose deletion has begun, and whether their files stay.
+    package func deletedJobs() throws -> [(id: String, keepsArtifacts: Bool)] {
+        try rows("SELECT id, keeps_artifacts FROM jobs WHERE deleted_at IS NOT NULL ORDER BY ordinal")
+            .map { ($0["id"], $0["keeps_artifacts"]) }
     }
 
     /// Last phase, after the files are gone: drops some rows. Returns whether more are left, so that the writer can

@@ -175,6 +175,7 @@ extension WriteTransaction {
             throw StoreError.conflict(job: job.id, state: from, trigger: trigger.rawValue)
         }
         job.state = to
+        effects.transitions[TransitionCount(from: from, to: to), default: 0] += 1
         job.reason = reason
         job.stateSince = now
         if to == .running, job.startedAt == nil { job.startedAt = now }

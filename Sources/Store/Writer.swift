@@ -151,6 +151,7 @@ final class Writer: @unchecked Sendable {
             state.counters.longestCommitSeconds = max(state.counters.longestCommitSeconds, seconds)
             state.counters.metricPoints += effects.metricPoints
             state.counters.events += effects.events
+            state.counters.transitions.merge(effects.transitions, uniquingKeysWith: +)
         }
         for (intent, failure) in zip(batch, failures) { intent.finish(failure) }
         for action in effects.afterCommit { action() }
@@ -232,6 +233,7 @@ struct CommitEffects {
     var lastSequence: Int64 = 0
     var metricPoints: Int64 = 0
     var events: Int64 = 0
+    var transitions: [TransitionCount: Int64] = [:]
     /// Runs on the writer's queue, before the next batch.
     var afterCommit: [@Sendable () -> Void] = []
 }

@@ -14,7 +14,7 @@ import Testing
 
     @Test("Every route refuses an unknown query parameter with 400, and answers what is missing with 404")
     func unknownParametersAndIdentifiers() async throws {
-        try await TestServer.run { server in
+        try await TestServer.run(withWorkers: true) { server in
             for route in RouteCatalog.all where route.template != "/" {
                 var headers = ["If-Match": "\"1\""]
                 if route.operationID == "updateJob" { headers["Content-Type"] = "application/json" }

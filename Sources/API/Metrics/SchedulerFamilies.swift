@@ -23,20 +23,6 @@ struct SchedulerFamilies: MetricFamily {
             text.sample(
                 "spindle_worker_exits_total", "{cause=\"\(cause.rawValue)\"}", Double(snapshot.workerExits[cause] ?? 0))
         }
-        text.header("spindle_job_transitions_total", help: "State changes of jobs.", type: "counter")
-        let transitions = snapshot.transitions.sorted {
-            ($0.key.from.rawValue, $0.key.to.rawValue) < ($1.key.from.rawValue, $1.key.to.rawValue)
-        }
-        for (transition, count) in transitions {
-            text.sample(
-                "spindle_job_transitions_total",
-                "{from=\"\(transition.from.rawValue)\",to=\"\(transition.to.rawValue)\"}", Double(count))
-        }
-        text.header("spindle_jobs_finished_total", help: "Jobs that ended, by outcome.", type: "counter")
-        for outcome in JobState.allCases where outcome.isTerminal {
-            let count = snapshot.transitions.filter { $0.key.to == outcome }.reduce(0) { $0 + $1.value }
-            text.sample("spindle_jobs_finished_total", "{outcome=\"\(outcome.rawValue)\"}", Double(count))
-        }
         single("spindle_scheduler_decisions_total", "counter", "Jobs given to a worker.", Double(snapshot.decisions))
         single("spindle_plans_total", "counter", "Specs planned.", Double(snapshot.plans))
         single("spindle_plan_failures_total", "counter", "Specs that could not be planned.", Double(snapshot.planFailures))

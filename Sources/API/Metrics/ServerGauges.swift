@@ -57,6 +57,20 @@ private struct StoreFamilies: MetricFamily {
         gauge("spindle_db_wal_bytes", "Size of the write-ahead log.", Double(snapshot.walBytes))
         counter("spindle_metric_points_total", "Metric points stored.", Double(snapshot.metricPoints))
         counter("spindle_events_total", "Events stored.", Double(snapshot.events))
+        text.header("spindle_job_transitions_total", help: "State changes of jobs.", type: "counter")
+        let transitions = snapshot.transitions.sorted {
+            ($0.key.from.rawValue, $0.key.to.rawValue) < ($1.key.from.rawValue, $1.key.to.rawValue)
+        }
+        for (transition, count) in transitions {
+            text.sample(
+                "spindle_job_transitions_total",
+                "{from=\"\(transition.from.rawValue)\",to=\"\(transition.to.rawValue)\"}", Double(count))
+        }
+        text.header("spindle_jobs_finished_total", help: "Jobs that ended, by outcome.", type: "counter")
+        for outcome in JobState.allCases where outcome.isTerminal {
+            let count = snapshot.transitions.filter { $0.key.to == outcome }.reduce(0) { $0 + $1.value }
+            text.sample("spindle_jobs_finished_total", "{outcome=\"\(outcome.rawValue)\"}", Double(count))
+        }
         var space = statvfs()
         if statvfs(store.folder.path, &space) == 0 {
             text.header("spindle_disk_free_bytes", help: "Free space of the data folder's volume.", type: "gauge")

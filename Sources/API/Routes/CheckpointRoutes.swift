@@ -9,10 +9,13 @@ package enum CheckpointRoutes {
 
     static let get = APIRoute(
         "GET", "/v1/checkpoints/{id}", "getCheckpoint", tag: "checkpoints", scope: .read, "One checkpoint",
-        parameters: [.checkpointID],
-        answers: [.json(200, .reference("Checkpoint"), "the checkpoint")], errors: [410],
+        parameters: [.checkpointID, .ifNoneMatch],
+        answers: [
+            .json(200, .reference("Checkpoint"), "the checkpoint", headers: ["ETag"]), .empty(304, "unchanged"),
+        ], errors: [410],
         handler: .asynchronous { call in
-            .json(try await call.context.store.checkpoint(id: call.path("id")).json)
+            .digested(
+                try await call.context.store.checkpoint(id: call.path("id")).json, request: call.request)
         })
 
     static let content = APIRoute(

@@ -50,17 +50,16 @@ package enum DatasetRoutes {
     static let get = APIRoute(
         "GET", "/v1/datasets/{name}", "getDataset", tag: "datasets", scope: .read,
         "One dataset; `name@sha256:HEX` or `name@VERSION` is an older version",
-        parameters: [.datasetName], answers: [.json(200, dataset, "the dataset", headers: ["ETag"])], errors: [410],
+        parameters: [.datasetReference, .ifNoneMatch],
+        answers: [.json(200, dataset, "the dataset", headers: ["ETag"]), .empty(304, "unchanged")], errors: [410],
         handler: .asynchronous { call in
-            let record = try await requireDataset(call)
-            let tag = EntityTag.quoted("sha256:" + record.digest.hex)
-            return .resource(record.json.serializedBytes(), tag: tag)
+            .digested(try await requireDataset(call).json, request: call.request)
         })
 
     static let preview = APIRoute(
         "GET", "/v1/datasets/{name}/preview", "previewDataset", tag: "datasets", scope: .read, "The first rows",
         parameters: [
-            .datasetName, .query("rows", .integer(minimum: 1, maximum: 200, default: 20), "how many rows"),
+            .datasetReference, .query("rows", .integer(minimum: 1, maximum: 200, default: 20), "how many rows"),
         ],
         answers: [
             .json(
@@ -78,7 +77,7 @@ package enum DatasetRoutes {
     static let delete = APIRoute(
         "DELETE", "/v1/datasets/{name}", "deleteDataset", tag: "datasets", scope: .write,
         "Delete a dataset that no job refers to",
-        parameters: [.datasetName], answers: [.empty(204, "deleted")], errors: [409, 410],
+        parameters: [.datasetReference], answers: [.empty(204, "deleted")], errors: [409, 410],
         handler: .asynchronous { call in
             try call.context.readiness.requireReady()
             try await call.context.store.delete(try await requireDataset(call))

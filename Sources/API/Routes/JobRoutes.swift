@@ -97,7 +97,7 @@ package enum JobRoutes {
         if EntityTag.noneMatchHits(call.request.headers["If-None-Match"], entry.tag) {
             return .notModified(tag: entry.tag)
         }
-        return .resource(entry.bytes, tag: entry.tag)
+        return entry.response
     }
 
     static let update = APIRoute(

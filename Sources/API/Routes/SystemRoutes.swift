@@ -15,7 +15,7 @@ package enum SystemRoutes {
         "Whether jobs can be submitted: recovery is done, the store can write, the server is not stopping",
         answers: [.json(200, status, "ready")],
         handler: .immediate { call in
-            let readiness = call.context.readiness.state
+            let readiness = call.context.readinessState
             guard readiness != .ready else { return .json(["status": "ok"]) }
             throw readiness.problem
         })
@@ -25,7 +25,7 @@ package enum SystemRoutes {
         parameters: [.query("verbose", Schema.string(), "accepted for the sake of other servers' probes")],
         answers: [.json(200, Schema.object([.init("status", .string()), .init("checks", .map(.string()))]), "healthy")],
         handler: .immediate { call in
-            let readiness = call.context.readiness.state
+            let readiness = call.context.readinessState
             let checks: JSONValue = ["live": "ok", "ready": .string(readiness.rawValue)]
             guard readiness == .ready else { throw readiness.problem.with("checks", checks) }
             return .json(["status": "ok", "checks": checks])

@@ -1,4 +1,5 @@
 // Responses of the API: JSON with the cache rules that its resources have.
+import Hashing
 import HTTPServer
 import JobSpec
 
@@ -20,6 +21,14 @@ extension HTTPResponse {
         HTTPResponse(
             status: status, headers: CommonFields.resource + [HTTPField("ETag", tag)] + headers,
             body: .bytes(bytes))
+    }
+
+    /// A resource whose entity tag is the digest of what is shown, or 304.
+    static func digested(_ value: JSONValue, request: HTTPRequest) -> HTTPResponse {
+        let bytes = value.serializedBytes()
+        let tag = EntityTag.quoted(SHA256.hash(bytes).hex)
+        if EntityTag.noneMatchHits(request.headers["If-None-Match"], tag) { return .notModified(tag: tag) }
+        return .resource(bytes, tag: tag)
     }
 
     /// RFC 9110 §15.4.5: the fields that the 200 would have had.

@@ -39,8 +39,12 @@ extension RouteParameter {
     package static let checkpointID = RouteParameter.path(
         "id", .string(pattern: "^ckpt_[0-9a-z]+$"), "the checkpoint's identifier")
     package static let datasetName = RouteParameter.path(
-        "name", .string(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", example: "digits"),
+        "name", .string(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", example: "digits"),
         "the dataset's name")
+    package static let datasetReference = RouteParameter.path(
+        "name", .string(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@(sha256:[0-9a-f]{64}|[0-9]{1,9}))?$", example: "digits"),
+        "the dataset's name; `name@sha256:HEX` and `name@VERSION` are older versions"
+    )
     package static let limit = RouteParameter.query(
         "limit", .integer(minimum: 1, maximum: 200, default: 50), "how many rows at most")
     package static let after = RouteParameter.query(

@@ -45,6 +45,11 @@ package final class APIContext: Sendable {
             metrics: metrics)
     }
 
+    /// Also read-only once a commit has failed, which the store knows first.
+    var readinessState: Readiness.State {
+        store.failure != nil && readiness.state == .ready ? .readOnly : readiness.state
+    }
+
     func openAPI() -> Document {
         document("openapi") {
             OpenAPIDocument.json(routes: RouteCatalog.all, version: configuration.version)

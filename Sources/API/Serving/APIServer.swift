@@ -28,7 +28,7 @@ package final class APIServer: Sendable {
             cursorKey: CursorKey.load(folder: store.folder.path), logger: logger)
         let access = AccessGuard(
             token: configuration.token, listensOnLoopback: configuration.listensOnLoopback,
-            allowedHosts: configuration.allowedHosts)
+            port: configuration.server.port, allowedHosts: configuration.allowedHosts)
         let dispatcher = Dispatcher(context: context, access: access)
         var routes = RouteCatalog.all.map(dispatcher.route)
         if let folder = configuration.publicFolder {

@@ -18,8 +18,11 @@ package struct AccessGuard: Sendable {
     /// was re-bound to 127.0.0.1 (DNS rebinding).
     private let checksHost: Bool
     private let allowedHosts: [String]
+    /// What clients on this machine send nearly always, so that the common case is two comparisons.
+    private let usualHosts: [String]
 
-    package init(token: String?, listensOnLoopback: Bool, allowedHosts: [String]) {
+    package init(token: String?, listensOnLoopback: Bool, port: UInt16, allowedHosts: [String]) {
+        usualHosts = ["127.0.0.1:\(port)", "localhost:\(port)"]
         self.token = token.map { Array($0.utf8) }
         checksHost = token == nil && listensOnLoopback
         self.allowedHosts = allowedHosts.map { $0.lowercased() }
@@ -36,8 +39,8 @@ package struct AccessGuard: Sendable {
                 return (.wrongToken, Self.unauthenticated("The token is not the one of this server."))
             }
         }
-        if checksHost {
-            let host = Self.hostName(request.headers["Host"] ?? "")
+        if checksHost, case let field = request.headers["Host"] ?? "", !usualHosts.contains(field) {
+            let host = Self.hostName(field)
             guard Self.isLoopbackName(host) || allowedHosts.contains(host) else {
                 return (
                     .foreignHost,

@@ -127,7 +127,7 @@ package struct EventStream: Sendable {
             if events.count < Self.batch { break }
         }
         guard let current else {
-            try await tellProgressOfAll(&ticker, writer)
+            try tellProgressOfAll(&ticker, writer)
             return false
         }
         let ended = current.state.isTerminal
@@ -160,12 +160,9 @@ package struct EventStream: Sendable {
                 ]))
     }
 
-    private func tellProgressOfAll(_ ticker: inout LiveTicker, _ writer: StreamWriter) async throws {
+    private func tellProgressOfAll(_ ticker: inout LiveTicker, _ writer: StreamWriter) throws {
         guard wants("progress"), ticker.isDueForAll() else { return }
-        var query = JobQuery()
-        query.states = [.preparing, .running, .pausing, .cancelling]
-        query.limit = 100
-        for job in try await context.store.jobs(query).elements where ticker.isDue(job) {
+        for job in context.store.liveJobs where job.state.holdsWorker && ticker.isDue(job) {
             try tellProgress(of: job, writer)
         }
     }

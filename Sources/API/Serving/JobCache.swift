@@ -1,4 +1,5 @@
 // Rendered jobs by identifier and revision: what a status poll is answered from.
+import HTTPServer
 import Store
 import Synchronization
 
@@ -7,6 +8,8 @@ package final class JobCache: Sendable {
         package var revision: Int64
         package var tag: String
         package var bytes: [UInt8]
+        /// The 200 that a status poll gets.
+        package var response: HTTPResponse
     }
 
     private let entries = Mutex<[String: Entry]>([:])
@@ -19,7 +22,10 @@ package final class JobCache: Sendable {
     /// The rendered form of `job`, made when the cache has none of its revision.
     package func entry(for job: JobRecord) -> Entry {
         if let known = entries.withLock({ $0[job.id] }), known.revision == job.revision { return known }
-        let entry = Entry(revision: job.revision, tag: job.entityTag, bytes: job.json.serializedBytes())
+        let tag = job.entityTag
+        let bytes = job.json.serializedBytes()
+        let entry = Entry(
+            revision: job.revision, tag: tag, bytes: bytes, response: .resource(bytes, tag: tag))
         entries.withLock { entries in
             // Emptied rather than aged: a full cache means many jobs, and each is rendered again in microseconds.
             if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }

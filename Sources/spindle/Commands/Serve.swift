@@ -72,7 +72,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// One life of the server, from the lock on the data folder to the last answer.
+/// One life of the server, from opening the data folder to the last answer.
 private struct ServerRun {
     let configuration: Configuration
     private static let drainSeconds = 20.0
@@ -81,11 +81,7 @@ private struct ServerRun {
     func run() async throws {
         raiseFileLimit()
         let logger = Logger(label: "spindle")
-        let folder = DataFolder(path: URL(fileURLWithPath: configuration.dataFolder).path)
-        try folder.create()
-        let lock = try DataFolderLock(folder)
-        defer { lock.release() }
-        let store = try Store(folder: folder)
+        let store = try Store(folder: DataFolder(path: URL(fileURLWithPath: configuration.dataFolder).path))
         var settings = SchedulerConfiguration(worker: WorkerLaunch())
         settings.slots = configuration.workers
         settings.threadsPerWorker = configuration.threadsPerWorker

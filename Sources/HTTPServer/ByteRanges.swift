@@ -1,4 +1,5 @@
-// The Range field (RFC 9110 §14): which bytes of a representation to send. Bounded against many or overlapping ranges.
+// The Range field (RFC 9110 §14): which bytes of a representation to send. Bounded against many or
+// overlapping ranges.
 
 enum ByteRanges: Equatable {
     /// No range asked for, or one that is ignored: the whole representation with 200.
@@ -14,8 +15,8 @@ enum ByteRanges: Equatable {
         self = Self.parse(field, byteCount) ?? .whole
     }
 
-    /// nil for what is to be ignored: another unit, bad syntax (RFC 9110 §14.2), too many ranges or more bytes than
-    /// the whole.
+    /// nil for what is to be ignored: another unit, bad syntax (RFC 9110 §14.2), too many ranges or more
+    /// bytes than the whole.
     private static func parse(_ field: String?, _ byteCount: Int64) -> ByteRanges? {
         guard let field else { return nil }
         let bytes = Array(field.utf8)

@@ -1,5 +1,6 @@
-// One client connection without its socket: bytes in, output queue out, requests in order. The driver does the I/O,
-// runs tasks and timers; everything here is confined to its I/O queue, and can be tested and fuzzed without sockets.
+// One client connection without its socket: bytes in, output queue out, requests in order. The driver does
+// the I/O, runs tasks and timers; everything here is confined to its I/O queue, and can be tested and fuzzed
+// without sockets.
 
 /// What a connection needs done outside of itself. All calls are made on the I/O queue.
 protocol ConnectionDriver: AnyObject {
@@ -77,8 +78,6 @@ final class Connection {
     var lingerStartedAt: UInt64 = 0
     var lastTickAt: UInt64
 
-    /// An upload with more than this between socket and disk stops the reading.
-    static let uploadWindowBytes = 1024 * 1024
     static let pendingInputBytes = 64 * 1024
     static let streamPullBytes = 64 * 1024
 
@@ -110,7 +109,7 @@ final class Connection {
 
     private var canParse: Bool {
         guard case .reading = state else { return false }
-        return uploadInFlightBytes < Self.uploadWindowBytes
+        return uploadInFlightBytes < context.configuration.limits.uploadWindowBytes
             && output.unsentBytes < Int64(context.configuration.limits.pipelineBytes)
     }
 
@@ -143,7 +142,8 @@ final class Connection {
 
     /// Goes on with what was received earlier.
     func processPending() {
-        guard pendingInput > 0, canParse else { return }
+        // The end of a request may still have to be taken from the parser when all its bytes are consumed.
+        guard canParse, pendingInput > 0 || parser.isAtEndOfRequest else { return }
         let held = input
         var cursor = inputCursor
         held.withUnsafeBytes { process($0, &cursor) }
@@ -200,7 +200,8 @@ final class Connection {
 
     // MARK: - Output
 
-    /// To be called after the driver has sent something: closes exchanges, pulls streams, starts the next request.
+    /// To be called after the driver has sent something: closes exchanges, pulls streams, starts the next
+    /// request.
     func outputAdvanced(now: UInt64) {
         if isClosed { return }
         self.now = now
@@ -261,7 +262,8 @@ final class Connection {
         state = .closed
     }
 
-    /// Shutdown: idle connections close, streams and long polls are told to end, the rest finishes what it does.
+    /// Shutdown: idle connections close, streams and long polls are told to end, the rest finishes what it
+    /// does.
     func beginShutdown(now: UInt64) {
         self.now = now
         keepAlive = false

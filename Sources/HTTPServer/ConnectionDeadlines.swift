@@ -37,7 +37,7 @@ extension Connection {
 
     /// A body must not pause for long, and after a grace it must come at a minimum rate on the whole.
     private func checkBody(_ deadlines: ServerConfiguration.Deadlines, sinceLastTick: UInt64) {
-        if uploadInFlightBytes >= Self.uploadWindowBytes {
+        if uploadInFlightBytes >= context.configuration.limits.uploadWindowBytes {
             // The disk is slow, not the client.
             lastBodyByteAt = now
             bodyStartedAt &+= sinceLastTick

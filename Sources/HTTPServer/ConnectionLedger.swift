@@ -22,7 +22,8 @@ final class ConnectionLedger: Sendable {
 
     var count: Int { state.withLock { $0.accepted } }
 
-    /// Counts the connection in, whatever the verdict, unless it is `hopeless`; `remove` it with the same verdict.
+    /// Counts the connection in, whatever the verdict, unless it is `hopeless`; `remove` it with the same
+    /// verdict.
     func add(_ address: String) -> Verdict {
         let isExempt = limits.loopbackIsExempt && (address.hasPrefix("127.") || address == "::1")
         return state.withLock { state in

@@ -1,4 +1,5 @@
-// A connection's receiving half: routing, admission, body policies, handing complete requests to their handlers.
+// A connection's receiving half: routing, admission, body policies, handing complete requests to their
+// handlers.
 
 extension Connection {
     /// A head is complete: decides before any content is read whether the request goes on.
@@ -45,6 +46,7 @@ extension Connection {
         }
         bodyStartedAt = now
         lastBodyByteAt = now
+        if output.isEmpty { lastOutputAt = now }
         if head.expectsContinue { output.append { $0.append("HTTP/1.1 100 Continue\r\n\r\n") } }
     }
 

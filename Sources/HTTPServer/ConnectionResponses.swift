@@ -149,8 +149,8 @@ extension Connection {
         let boundary = "spindle-" + String(decoding: digits, as: UTF8.self)
         let heads = ranges.map { range in
             Array(
-                "\r\n--\(boundary)\r\nContent-Type: \(contentType)\r\nContent-Range: \(Self.contentRange(range, of: file.byteCount))\r\n\r\n"
-                    .utf8)
+                ("\r\n--\(boundary)\r\nContent-Type: \(contentType)\r\n"
+                    + "Content-Range: \(Self.contentRange(range, of: file.byteCount))\r\n\r\n").utf8)
         }
         let closing = Array("\r\n--\(boundary)--\r\n".utf8)
         var length = Int64(closing.count)
@@ -226,7 +226,8 @@ extension Connection {
 
     // MARK: - Head
 
-    /// Writes status line and fields. `length` nil means no Content-Length: no content, or chunked, or until the end.
+    /// Writes status line and fields. `length` nil means no Content-Length: no content, or chunked, or until
+    /// the end.
     private func writeHead(
         _ response: HTTPResponse, _ exchange: Exchange, length: Int64?, chunked: Bool = false
     ) {

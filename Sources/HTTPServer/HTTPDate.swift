@@ -1,4 +1,5 @@
-// IMF-fixdate, the only date format that HTTP senders may make (RFC 9110 §5.6.7). The obsolete two are not read.
+// IMF-fixdate, the only date format that HTTP senders may make (RFC 9110 §5.6.7). The obsolete two are not
+// read.
 
 enum HTTPDate {
     private static let days: [StaticString] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]

@@ -1,4 +1,5 @@
-// What a handler receives. Everything textual is converted from the header block's bytes when it is asked for.
+// What a handler receives. Everything textual is converted from the header block's bytes when it is asked
+// for.
 
 package struct HTTPRequest: Sendable {
     /// The request line and the fields, as received.
@@ -10,11 +11,13 @@ package struct HTTPRequest: Sendable {
     package internal(set) var body: RequestBody
     /// The peer's numeric address, without the port.
     package let remoteAddress: String
-    /// The id of `X-Request-Id`: the client's if it is a sane token of at most 128 characters, else made here.
+    /// The id of `X-Request-Id`: the client's if it is a sane token of at most 128 characters, else made
+    /// here.
     package let requestID: RequestID
 
     package var method: HTTPMethod { head.method }
-    /// The path, percent-decoded. Segments that contain an encoded `/` are only told apart by `pathParameters`.
+    /// The path, percent-decoded. Segments that contain an encoded `/` are only told apart by
+    /// `pathParameters`.
     package var path: String { head.path }
     package var headers: RequestFields { RequestFields(head: head) }
     package var query: QueryItems { head.query }
@@ -85,7 +88,8 @@ package struct PathParameters: Sendable {
     }
 }
 
-/// The query's items in order. `+` and `%20` both mean a space (the form encoding that browsers and curl send).
+/// The query's items in order. `+` and `%20` both mean a space (the form encoding that browsers and curl
+/// send).
 package struct QueryItems: Sendable, Sequence {
     package struct Item: Sendable, Hashable {
         package let name: String

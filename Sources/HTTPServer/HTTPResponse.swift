@@ -1,4 +1,5 @@
-// What a handler returns. The server adds framing, Date, X-Request-Id, nosniff, and answers ranges and preconditions.
+// What a handler returns. The server adds framing, Date, X-Request-Id, nosniff, and answers ranges and
+// preconditions.
 
 /// One response field. Values with control characters are refused when written (no response splitting).
 package struct HTTPField: Sendable, Hashable {
@@ -13,7 +14,8 @@ package struct HTTPField: Sendable, Hashable {
 
 package struct HTTPResponse: Sendable {
     package var status: Int
-    /// In order. `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` belong to the server and are skipped here.
+    /// In order. `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` belong to the server and are
+    /// skipped here.
     package var headers: [HTTPField]
     package var body: ResponseBody
 
@@ -34,13 +36,14 @@ package struct HTTPResponse: Sendable {
         .bytes(Array(text.utf8), contentType: "text/plain; charset=utf-8", status: status, headers: headers)
     }
 
-    /// A file from disk: whole, one range or several, or 304/412/416, as the request asks (RFC 9110 §13, §14).
+    /// A file from disk: whole, one range or several, or 304/412/416, as the request asks (RFC 9110 §13,
+    /// §14).
     package static func file(_ file: FileContent, headers: [HTTPField] = []) -> HTTPResponse {
         HTTPResponse(status: 200, headers: headers, body: .file(file))
     }
 
-    /// A body made while it is sent. `produce` runs in its own task, which is cancelled when the client goes away and
-    /// when the server shuts down; the body ends when it returns.
+    /// A body made while it is sent. `produce` runs in its own task, which is cancelled when the client goes
+    /// away and when the server shuts down; the body ends when it returns.
     package static func stream(
         contentType: String, status: Int = 200, headers: [HTTPField] = [], overflowNotice: [UInt8] = [],
         _ produce: @escaping @Sendable (StreamWriter) async -> Void

@@ -1,4 +1,5 @@
-// The server: a route table behind a listening socket. Start, port, graceful stop; the work is in the other files.
+// The server: a route table behind a listening socket. Start, port, graceful stop; the work is in the other
+// files.
 import Glibc
 import Logging
 import Synchronization
@@ -24,8 +25,19 @@ package final class HTTPServer: Sendable {
         self.observer = observer
     }
 
+    /// A server that is forgotten without `shutdown` stops at once.
+    deinit {
+        guard let running = running.withLock({ $0 }) else { return }
+        running.listener.stop()
+        for worker in running.workers {
+            worker.abortAll()
+            worker.stop()
+        }
+    }
+
     /// Binds and listens; returns the port. Also ignores SIGPIPE for the process, since sendfile(2) cannot.
-    /// - Throws: `SocketError` with the failed call, the address and the reason; EALREADY when it runs already.
+    /// - Throws: `SocketError` with the failed call, the address and the reason; EALREADY when it runs
+    /// already.
     package func start() throws -> UInt16 {
         try running.withLock { running in
             guard running == nil else {
@@ -33,8 +45,8 @@ package final class HTTPServer: Sendable {
             }
             signal(SIGPIPE, SIG_IGN)
             let ledger = ConnectionLedger(limits: configuration.limits)
-            let workers = (0..<max(1, configuration.ioQueueCount)).map { index in
-                IOWorker(
+            let workers = try (0..<max(1, configuration.ioQueueCount)).map { index in
+                try IOWorker(
                     index: index,
                     context: ConnectionContext(
                         configuration: configuration, router: router, observer: observer,
@@ -52,8 +64,8 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops accepting, lets requests in flight finish for at most `graceSeconds`, tells streams and long polls to end,
-    /// then closes everything. Returns when the last connection is closed.
+    /// Stops accepting, lets requests in flight finish for at most `graceSeconds`, tells streams and long
+    /// polls to end, then closes everything. Returns when the last connection is closed.
     package func shutdown(graceSeconds: Double) async {
         let stopped = running.withLock { running in
             defer { running = nil }

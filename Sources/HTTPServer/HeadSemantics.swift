@@ -1,4 +1,5 @@
-// What the fields of a complete head mean for the connection: framing, persistence, Host. Refuses what is ambiguous.
+// What the fields of a complete head mean for the connection: framing, persistence, Host. Refuses what is
+// ambiguous.
 
 struct HeadSemantics: Sendable {
     private(set) var framing = RequestHead.Framing.none

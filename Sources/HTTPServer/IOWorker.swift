@@ -1,4 +1,5 @@
-// One serial I/O queue with its share of the connections, one read buffer for all of them and one sweep timer.
+// One serial I/O queue with its share of the connections, one read buffer for all of them and one sweep
+// timer.
 import Dispatch
 
 /// Everything mutable is confined to `queue`, hence `@unchecked Sendable`.
@@ -8,13 +9,17 @@ final class IOWorker: @unchecked Sendable {
     /// Where every read of this queue goes, so that idle connections own no buffer.
     let readBuffer: UnsafeMutableRawBufferPointer
     private let ledger: ConnectionLedger
-    private var connections: [ObjectIdentifier: SocketConnection] = [:]
+    let poller: Poller
+    /// By a number that is never used again, so that a late event cannot reach another connection.
+    private var connections: [UInt64: SocketConnection] = [:]
+    private var lastNumber: UInt64 = 0
     private var sweep: (any DispatchSourceTimer)?
 
-    init(index: Int, context: ConnectionContext, ledger: ConnectionLedger) {
+    init(index: Int, context: ConnectionContext, ledger: ConnectionLedger) throws(SocketError) {
         self.queue = DispatchQueue(label: "spindle.http.io.\(index)", qos: .userInitiated)
         self.context = context
         self.ledger = ledger
+        self.poller = try Poller(queue: queue)
         self.readBuffer = .allocate(byteCount: 64 * 1024, alignment: 64)
     }
 
@@ -29,15 +34,20 @@ final class IOWorker: @unchecked Sendable {
             timer.setEventHandler { [weak self] in self?.sweepOnce() }
             timer.resume()
             self.sweep = timer
+            self.poller.start { [weak self] number, readiness in
+                self?.connections[number]?.ready(readiness)
+            }
         }
     }
 
     /// Takes over an accepted socket; called from the accept queue.
     func adopt(_ descriptor: Int32, address: String, verdict: ConnectionLedger.Verdict) {
         queue.async {
+            self.lastNumber += 1
             let connection = SocketConnection(
-                descriptor: descriptor, address: address, verdict: verdict, worker: self)
-            self.connections[ObjectIdentifier(connection)] = connection
+                descriptor: descriptor, number: self.lastNumber, address: address, verdict: verdict,
+                worker: self)
+            self.connections[connection.number] = connection
             self.context.observer.connectionOpened?()
             connection.start()
         }
@@ -45,7 +55,7 @@ final class IOWorker: @unchecked Sendable {
 
     /// The socket is closed. On the queue.
     func forget(_ connection: SocketConnection) {
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        guard connections.removeValue(forKey: connection.number) != nil else { return }
         context.observer.connectionClosed?()
         ledger.remove(connection.address, verdict: connection.verdict)
     }
@@ -67,6 +77,7 @@ final class IOWorker: @unchecked Sendable {
         queue.async {
             self.sweep?.cancel()
             self.sweep = nil
+            self.poller.stop()
         }
     }
 

@@ -64,8 +64,8 @@ enum Preconditions {
         return .proceed
     }
 
-    /// Step 5: whether Range counts. An If-Range must be exactly our strong entity tag; a date never is a strong
-    /// validator here (RFC 9110 §13.1.5).
+    /// Step 5: whether Range counts. An If-Range must be exactly our strong entity tag; a date never is a
+    /// strong validator here (RFC 9110 §13.1.5).
     static func rangeApplies(_ head: RequestHead, entityTag: String?) -> Bool {
         guard let condition = head.value("if-range") else { return true }
         guard let entityTag, !entityTag.hasPrefix("W/") else { return false }

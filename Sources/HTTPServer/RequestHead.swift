@@ -164,7 +164,8 @@ package final class RequestHead: Sendable {
 package struct RequestFields: Sendable {
     let head: RequestHead
 
-    /// The value, with repeated fields joined by ", " (RFC 9110 §5.3). Bytes that are not UTF-8 become U+FFFD.
+    /// The value, with repeated fields joined by ", " (RFC 9110 §5.3). Bytes that are not UTF-8 become
+    /// U+FFFD.
     package subscript(name: String) -> String? {
         var joined: String?
         for field in head.fields where matches(field, name) {

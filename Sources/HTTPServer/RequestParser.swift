@@ -1,5 +1,5 @@
-// Incremental HTTP/1.1 request parser: bytes in, events out, whatever the pieces they come in. No I/O, no clock.
-// Every byte is looked at once. After a rejection it stays rejected.
+// Incremental HTTP/1.1 request parser: bytes in, events out, whatever the pieces they come in. No I/O, no
+// clock. Every byte is looked at once. After a rejection it stays rejected.
 
 struct RequestParser {
     struct Limits: Sendable {
@@ -78,6 +78,11 @@ struct RequestParser {
         case .beforeRequest, .beforeRequestLF: true
         default: false
         }
+    }
+
+    /// Whether the next event is `.end`, without further input.
+    var isAtEndOfRequest: Bool {
+        if case .complete = phase { true } else { false }
     }
 
     /// Goes on at `cursor` and advances it over what was consumed.

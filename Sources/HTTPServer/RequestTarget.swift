@@ -119,8 +119,8 @@ struct RequestTarget: Sendable {
         if !isValidUTF8(decoded) { throw .malformed("The \(part) is not UTF-8 after percent-decoding.") }
     }
 
-    /// Refuses `.` and `..` segments, encoded or not: no client that means well sends them (RFC 3986 §5.2.4 has them
-    /// removed before sending).
+    /// Refuses `.` and `..` segments, encoded or not: no client that means well sends them (RFC 3986 §5.2.4
+    /// has them removed before sending).
     private static func checkSegments(
         _ bytes: UnsafeRawBufferPointer, _ path: Range<Int>
     ) throws(RequestRejection) {

@@ -2,12 +2,14 @@
 
 package struct Route: Sendable {
     package let method: HTTPMethod
-    /// `/v1/jobs/{id}`: literal segments, `{name}` for one non-empty segment (a literal may stand before and after it
-    /// within the segment, as in `{id}:pause`), and as the last segment `{name...}` for the rest of the path.
+    /// `/v1/jobs/{id}`: literal segments, `{name}` for one non-empty segment (a literal may stand before and
+    /// after it within the segment, as in `{id}:pause`), and as the last segment `{name...}` for the rest of
+    /// the path.
     package let template: String
     package let body: BodyPolicy
     /// Asked when the head is complete and before any of the body is read or `100 Continue` is sent.
-    /// A response refuses the request: it is sent, and an unread body closes the connection. Runs on the I/O queue.
+    /// A response refuses the request: it is sent, and an unread body closes the connection. Runs on the I/O
+    /// queue.
     package let admission: (@Sendable (HTTPRequest) -> HTTPResponse?)?
     /// For long polls: the task of an asynchronous handler is cancelled as soon as a shutdown begins.
     package let cancelsOnShutdown: Bool

@@ -1,4 +1,5 @@
-// One path template and how a path's segments are compared with it. Works on bytes; only parameters become strings.
+// One path template and how a path's segments are compared with it. Works on bytes; only parameters become
+// strings.
 
 struct RouteTemplate: Sendable {
     enum Segment: Sendable, Equatable {
@@ -163,7 +164,8 @@ struct PathSegments {
             as: UTF8.self)
     }
 
-    /// The remaining segments with `/` between them. An encoded slash inside of a segment looks like a separator.
+    /// The remaining segments with `/` between them. An encoded slash inside of a segment looks like a
+    /// separator.
     func rest(from index: Int) -> String {
         ranges[index...].map { String(decoding: bytes[$0], as: UTF8.self) }.joined(separator: "/")
     }

@@ -1,4 +1,5 @@
-// Which route a path belongs to. Literals beat parameters, segment by segment; templates are compared as bytes.
+// Which route a path belongs to. Literals beat parameters, segment by segment; templates are compared as
+// bytes.
 
 struct RouteMatch: Sendable {
     let route: Route

@@ -32,6 +32,8 @@ package struct ServerConfiguration: Sendable {
         package var streamUnsentBytes = 1024 * 1024
         /// Input held for pipelined requests, and output above which no further request is started.
         package var pipelineBytes = 256 * 1024
+        /// Of one upload between socket and disk, before the reading stops.
+        package var uploadWindowBytes = 1024 * 1024
         package init() {}
     }
 

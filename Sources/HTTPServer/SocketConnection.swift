@@ -1,10 +1,12 @@
-// The driver of one connection: its socket, its dispatch sources, its tasks. The protocol is in `Connection`.
+// The driver of one connection: its socket, its interest in events, its tasks. The protocol is in
+// `Connection`.
 import CLinux
 import Dispatch
 import Glibc
 
 /// Everything mutable is confined to the worker's queue, hence `@unchecked Sendable`.
 final class SocketConnection: ConnectionDriver, @unchecked Sendable {
+    let number: UInt64
     let address: String
     let verdict: ConnectionLedger.Verdict
     private let worker: IOWorker
@@ -12,13 +14,7 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
     /// nil once it is over; this also breaks the cycle between the two.
     private var connection: Connection?
 
-    private let readSource: any DispatchSourceRead
-    private var readIsSuspended = true
-    /// Made when the socket first refuses bytes.
-    private var writeSource: (any DispatchSourceWrite)?
-    private var writeIsSuspended = true
-    /// The descriptor is closed when the last source's cancel handler has run: before that libdispatch may still use it.
-    private var liveSources = 1
+    private var interest: Poller.Interest = .read
 
     private var isHalfClosed = false
     private var handlerTask: Task<Void, Never>?
@@ -28,23 +24,25 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
     private static let flushBudgetBytes = 1024 * 1024
     private static let readsPerEvent = 8
 
-    init(descriptor: Int32, address: String, verdict: ConnectionLedger.Verdict, worker: IOWorker) {
+    init(
+        descriptor: Int32, number: UInt64, address: String, verdict: ConnectionLedger.Verdict,
+        worker: IOWorker
+    ) {
+        self.number = number
         self.descriptor = descriptor
         self.address = address
         self.verdict = verdict
         self.worker = worker
-        self.readSource = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: worker.queue)
     }
 
     func start() {
         let connection = Connection(
             context: worker.context, driver: self, remoteAddress: address, now: monotonicNanoseconds())
         self.connection = connection
-        // The sources keep self alive until they are cancelled.
-        readSource.setEventHandler { self.readable() }
-        readSource.setCancelHandler { self.sourceCancelled() }
-        readSource.resume()
-        readIsSuspended = false
+        guard worker.poller.add(descriptor, token: number, interest) else {
+            connection.lost()
+            return settle()
+        }
         if verdict != .accepted {
             connection.refuseConnection(
                 byAddress: verdict == .tooManyFromAddress, now: monotonicNanoseconds())
@@ -55,6 +53,18 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
     }
 
     // MARK: - Events
+
+    func ready(_ readiness: Poller.Readiness) {
+        if readiness.canRead || (readiness.isBroken && connection?.wantsRead == true) {
+            readable()
+        } else if readiness.isBroken {
+            // Nothing is to be read, and nobody is left to write to.
+            connection?.lost()
+            settle()
+        } else {
+            settle()
+        }
+    }
 
     private func readable() {
         for _ in 0..<Self.readsPerEvent {
@@ -93,7 +103,7 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
 
     // MARK: - Output
 
-    /// Brings socket and sources in line with the connection's state; after every event.
+    /// Brings socket and interest in line with the connection's state; after every event.
     private func settle() {
         guard let connection else { return }
         flush(connection)
@@ -102,29 +112,13 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
             isHalfClosed = true
             shutdown(descriptor, Int32(SHUT_WR))
         }
-        if connection.wantsRead == readIsSuspended {
-            if readIsSuspended { readSource.resume() } else { readSource.suspend() }
-            readIsSuspended.toggle()
+        var wanted: Poller.Interest = []
+        if connection.wantsRead { wanted.insert(.read) }
+        if !connection.output.isEmpty { wanted.insert(.write) }
+        if wanted != interest {
+            interest = wanted
+            worker.poller.change(descriptor, token: number, wanted)
         }
-        let wantsWrite = !connection.output.isEmpty
-        if wantsWrite == writeIsSuspended {
-            if wantsWrite {
-                source(for: connection).resume()
-            } else {
-                writeSource?.suspend()
-            }
-            writeIsSuspended.toggle()
-        }
-    }
-
-    private func source(for connection: Connection) -> any DispatchSourceWrite {
-        if let writeSource { return writeSource }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: worker.queue)
-        source.setEventHandler { self.settle() }
-        source.setCancelHandler { self.sourceCancelled() }
-        liveSources += 1
-        writeSource = source
-        return source
     }
 
     private func flush(_ connection: Connection) {
@@ -140,7 +134,8 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
             } else if count < 0, errno == EAGAIN {
                 return
             } else {
-                // The client is gone, or (0 bytes) a file has shrunk under us and the promised length cannot be kept.
+                // The client is gone, or (0 bytes) a file has shrunk under us and the promised length cannot
+                // be kept.
                 return connection.lost()
             }
         }
@@ -175,22 +170,8 @@ final class SocketConnection: ConnectionDriver, @unchecked Sendable {
         handlerTask = nil
         streamTask?.cancel()
         streamTask = nil
-        // A suspended source must be resumed before it is cancelled and released, or libdispatch traps.
-        if readIsSuspended { readSource.resume() }
-        readIsSuspended = false
-        readSource.cancel()
-        if let writeSource {
-            if writeIsSuspended { writeSource.resume() }
-            writeIsSuspended = false
-            writeSource.cancel()
-        }
-    }
-
-    private func sourceCancelled() {
-        liveSources -= 1
-        guard liveSources == 0 else { return }
+        worker.poller.remove(descriptor)
         close(descriptor)
-        writeSource = nil
         worker.forget(self)
     }
 

@@ -7,7 +7,8 @@ package struct StaticFiles: Sendable {
     private let index: String
 
     /// - Parameters:
-    ///   - folder: whose files are served; symbolic links inside of it are followed only as far as the folder itself.
+    ///   - folder: whose files are served; symbolic links inside of it are followed only as far as the folder
+    ///     itself.
     ///   - contentSecurityPolicy: sent with every file, e.g. `default-src 'self'`.
     ///   - index: the file for the folder itself and for paths that end in `/`.
     package init(
@@ -36,8 +37,8 @@ package struct StaticFiles: Sendable {
         let stamp =
             UInt64(bitPattern: Int64(status.st_mtim.tv_sec)) &* 1_000_000_000
             &+ UInt64(bitPattern: Int64(status.st_mtim.tv_nsec))
-        let tag =
-            "\"\(String(stamp, radix: 36))-\(String(status.st_size, radix: 36))-\(String(status.st_ino, radix: 36))\""
+        let parts = [stamp, UInt64(bitPattern: Int64(status.st_size)), UInt64(status.st_ino)]
+        let tag = "\"" + parts.map { String($0, radix: 36) }.joined(separator: "-") + "\""
         return .file(
             FileContent(
                 path: resolved, contentType: Self.contentType(of: relative), entityTag: tag,
@@ -45,7 +46,8 @@ package struct StaticFiles: Sendable {
             headers: headers)
     }
 
-    /// Segments with visible names only: no dotfiles, no `..`, no empty ones, no backslash or control character.
+    /// Segments with visible names only: no dotfiles, no `..`, no empty ones, no backslash or control
+    /// character.
     private static func isPlain(_ relative: String) -> Bool {
         guard relative.utf8.count <= 1024,
             !relative.utf8.contains(where: { $0 < 0x20 || $0 == 0x5C || $0 == 0x7F })

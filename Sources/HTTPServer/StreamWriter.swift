@@ -39,7 +39,8 @@ package final class StreamWriter: Sendable {
         self.signal = signal
     }
 
-    /// True once the server is shutting down (the producer's task is cancelled too): write a last event and return.
+    /// True once the server is shutting down (the producer's task is cancelled too): write a last event and
+    /// return.
     package var isEnding: Bool { state.withLock { $0.ending } }
     package var isClosed: Bool { state.withLock { $0.closed != nil } }
     /// Bytes accepted and not yet handed to the kernel.
@@ -59,8 +60,8 @@ package final class StreamWriter: Sendable {
         if let closed = state.withLock({ $0.closed }) { throw closed }
     }
 
-    /// Queues the bytes without waiting. If the client is further behind than the limit allows, what waits is replaced
-    /// by the overflow notice, the stream ends, and `.overflowed` is thrown.
+    /// Queues the bytes without waiting. If the client is further behind than the limit allows, what waits is
+    /// replaced by the overflow notice, the stream ends, and `.overflowed` is thrown.
     package func offer(_ bytes: [UInt8]) throws(StreamClosed) {
         let overflowed = state.withLock { state in
             guard state.closed == nil, !state.finished, state.unsentBytes + bytes.count > limitBytes else {

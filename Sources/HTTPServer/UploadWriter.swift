@@ -1,4 +1,5 @@
-// A request body on its way to a new file: written, digested and synced on a disk queue, away from the I/O queue.
+// A request body on its way to a new file: written, digested and synced on a disk queue, away from the I/O
+// queue.
 import Dispatch
 import Glibc
 
@@ -80,7 +81,8 @@ final class UploadWriter: Upload, @unchecked Sendable {
 
     private func complete() {
         guard !isOver else { return }
-        // What the client is told to be stored must survive a power cut; renaming and syncing the folder is the owner's.
+        // What the client is told to be stored must survive a power cut; renaming and syncing the folder is
+        // the owner's.
         guard fsync(descriptor) == 0 else { return fail("fsync") }
         isOver = true
         close(descriptor)

@@ -1,4 +1,5 @@
-// Exchanges over real sockets: pipelining, bodies, 100-continue, HEAD, persistence, admission, what the observer sees.
+// Exchanges over real sockets: pipelining, bodies, 100-continue, HEAD, persistence, admission, what the
+// observer sees.
 import Glibc
 import Synchronization
 import Testing
@@ -229,6 +230,41 @@ struct ConnectionTests {
             }
             // Half-closed only: what the handler still says arrives.
             #expect(try await blocking { client.readResponse()?.text } == "done")
+        }
+    }
+
+    @Test("a client that resets while its handler runs and its pipeline is full cancels the handler")
+    func clientResets() async throws {
+        let outcome = AsyncStream<Bool>.makeStream()
+        let started = AsyncStream<Void>.makeStream()
+        let closed = AsyncStream<Void>.makeStream()
+        let route = Route(
+            .get, "/wait",
+            handler: .asynchronous { _ in
+                started.continuation.yield()
+                try? await Task.sleep(for: .seconds(30))
+                outcome.continuation.yield(Task.isCancelled)
+                return .text("done")
+            })
+        var observer = ServerObserver()
+        observer.connectionClosed = { closed.continuation.yield() }
+        try await withServer([route], observer: observer) { port, server in
+            do {
+                let client = try RawClient(port: port)
+                client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+                for await _ in started.stream { break }
+                // More than the server holds, so that it stops reading and would not see an end of input.
+                client.send(String(repeating: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", count: 5000))
+                var reset = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(
+                    client.descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
+            }
+            for await cancelled in outcome.stream {
+                #expect(cancelled)
+                break
+            }
+            for await _ in closed.stream { break }
+            #expect(server.connectionCount == 0)
         }
     }
 

@@ -1,5 +1,6 @@
-// Seeded in-process fuzzing of parser and connection together, without sockets: mutated requests and random bytes.
-// Never traps; bytes are consumed once; no more responses than requests; nothing is parsed after an error.
+// Seeded in-process fuzzing of parser and connection together, without sockets: mutated requests and random
+// bytes. Never traps; bytes are consumed once; no more responses than requests; nothing is parsed after an
+// error.
 import Logging
 import Testing
 
@@ -133,6 +134,14 @@ private struct FuzzRun: Equatable {
         heads = connection.exchangeCount
         statuses = Self.statuses(sent)
         #expect(statuses.filter { $0 != 100 }.count <= Int(heads), "more responses than requests")
+        // Nothing is under way any more: what is unanswered is incomplete.
+        if isOpen {
+            let unanswered = connection.exchange == nil ? 0 : 1
+            #expect(
+                statuses.filter { $0 != 100 }.count == Int(heads) - unanswered, "a request without response")
+            #expect(!connection.parser.isAtEndOfRequest, "a complete request that is not answered")
+            if case .waiting = connection.state { Issue.record("waits for nothing") }
+        }
         connection.receiveEnd(now: now)
         connection.lost()
         #expect(connection.isClosed)
@@ -209,7 +218,8 @@ struct FuzzTests {
             "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "GET /later/x HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
             "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-            "PUT /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
+            "PUT /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "3;a\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
             "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789",
             "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n", "GET /stream HTTP/1.0\r\n\r\n",
             "GET /tagged HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"t\", W/\"u\"\r\nRange: bytes=0-1,3-\r\n\r\n",
@@ -256,8 +266,8 @@ struct FuzzTests {
 
     @Test(
         "mutated requests in random pieces never break the connection, and the split does not matter",
-        arguments: 0..<8)
-    func fuzz(_ seed: Int) throws {
+        arguments: 0..<4)
+    func fuzz(_ seed: Int) async throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("f", Array("0123456789".utf8))
         let routes =
@@ -274,12 +284,15 @@ struct FuzzTests {
         var configuration = ServerConfiguration()
         configuration.logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
         configuration.limits.pipelineBytes = 600
+        configuration.limits.uploadWindowBytes = 4
         let context = ConnectionContext(
             configuration: configuration, router: try Router(routes), observer: ServerObserver(), seed: 1)
         var generator = SeededGenerator(seed: UInt64(seed))
         let end = ContinuousClock.now + .seconds(3)
         for iteration in 0..<1500 {
             if iteration % 50 == 0, ContinuousClock.now > end { break }
+            // The tests beside this one have handlers that need the same few threads.
+            if iteration % 5 == 0 { await Task.yield() }
             let bytes = mutated(&generator)
             let whole = FuzzRun([bytes[...]], seed: 1, context: context)
             let split = FuzzRun(randomPieces(bytes, &generator), seed: generator.next(), context: context)

@@ -3,7 +3,8 @@ import Testing
 
 @testable import HTTPServer
 
-/// What RFC 9110 asks of a GET or HEAD of one file, written as the clauses are ordered, without the server's code.
+/// What RFC 9110 asks of a GET or HEAD of one file, written as the clauses are ordered, without the server's
+/// code.
 struct RangeModel {
     let content: [UInt8]
     let tag = "\"v1\""
@@ -147,7 +148,8 @@ struct RangeTests {
                 var expected = ""
                 for (range, text) in [("0-1", "01"), ("18-19", "ij"), ("5-6", "56")] {
                     expected +=
-                        "\r\n--\(boundary)\r\nContent-Type: text/plain\r\nContent-Range: bytes \(range)/20\r\n\r\n\(text)"
+                        "\r\n--\(boundary)\r\nContent-Type: text/plain\r\n"
+                        + "Content-Range: bytes \(range)/20\r\n\r\n\(text)"
                 }
                 #expect(response.text == expected + "\r\n--\(boundary)--\r\n")
                 for range in ["0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8", "0-,1-"] {

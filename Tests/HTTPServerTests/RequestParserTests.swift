@@ -1,4 +1,5 @@
-// The parser alone: the same events whatever the split, the malformed table, and what well-formed requests mean.
+// The parser alone: the same events whatever the split, the malformed table, and what well-formed requests
+// mean.
 import Testing
 
 @testable import HTTPServer
@@ -98,7 +99,8 @@ struct RequestParserTests {
         "GET /a/b?x=1&y=%20z HTTP/1.1\r\nHost: a:80\r\nAccept:\r\nX: \t b c \t\r\n\r\n",
         "\r\nGET /a HTTP/1.0\r\n\r\n",
         "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: b\r\n\r\n",
-        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=\"y\"\r\nhello\r\n00a\r\n0123456789\r\n0\r\nT: u\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
+            + "5;x=\"y\"\r\nhello\r\n00a\r\n0123456789\r\n0\r\nT: u\r\n\r\n",
         "PUT /a HTTP/1.1\r\nHost: [::1]:80\r\nContent-Length: 0\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://h:1/p%41?q HTTP/1.1\r\nHost: a\r\nConnection: a, close\r\n\r\n",
         "GET /obs HTTP/1.1\r\nHost: a\r\nX: \u{e9}\r\n\r\n",
@@ -181,7 +183,8 @@ struct RequestParserTests {
     @Test("a chunked body is refused as soon as a chunk size passes the limit, in every split")
     func chunkedBodyLimit() {
         let text =
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
         let bytes = Array(text.utf8)
         #expect(ParsedEvents([bytes[...]], bodyLimit: 10).events.last == .end)
         for limit in 0..<10 {

@@ -26,7 +26,7 @@ struct Received: Sendable {
     func header(_ name: String) -> String? { headers.first { $0.0 == name.lowercased() }?.1 }
 }
 
-/// A blocking client that speaks exactly the bytes it is given; every wait ends after 10 s.
+/// A blocking client that speaks exactly the bytes it is given; every wait ends after 30 s.
 final class RawClient: @unchecked Sendable {
     // Used by one thread at a time; the tests' blocks run one after another.
     let descriptor: Int32
@@ -36,7 +36,7 @@ final class RawClient: @unchecked Sendable {
     init(port: UInt16, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         try #require(descriptor >= 0)
-        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        var timeout = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         if var size = receiveBufferBytes {

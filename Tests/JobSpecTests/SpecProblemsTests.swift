@@ -109,7 +109,9 @@ struct SpecProblemsTests {
         WrongSpec(
             "/optimizer/type", "trace", "unknown_name", "trace is a gradient transformation, not an optimizer"
         ),
-        WrongSpec("/optimizer/learning_rate", 0, "out_of_range", "expected a number greater than 0, or a schedule, got 0"),
+        WrongSpec(
+            "/optimizer/learning_rate", 0, "out_of_range",
+            "expected a number greater than 0, or a schedule, got 0"),
         WrongSpec("/optimizer/learning_rate", -0.1, "out_of_range", "got -0.1"),
         WrongSpec("/optimizer/learning_rate", 1e300, "out_of_range", "greater than 0"),
         WrongSpec("/optimizer/learning_rate", "fast", "wrong_type", "or a schedule, got a string"),

@@ -74,26 +74,26 @@ final class CSVReader {
         let bytes = record.bytes
         var cursor = 0
         var column = 0
-        var scanner = DecimalScanner()
         while true {
             guard column < wanted.count else { throw wrongCount(bytes, row, record.line) }
             var fieldEnd: Int
             if wanted[column] {
-                let outcome = scanner.scan(bytes, from: cursor, dialect: .lenient)
-                fieldEnd = scanner.end
                 do throws(CellError) {
-                    if fieldEnd == bytes.count || bytes[fieldEnd] == UInt8(ascii: ","),
-                        case .integer(let value) = outcome
-                    {
-                        try sink.number(Double(value), isInteger: true, column: column)
-                    } else if fieldEnd == bytes.count || bytes[fieldEnd] == UInt8(ascii: ","),
-                        case .real(let value) = outcome
-                    {
-                        try sink.number(value, isInteger: false, column: column)
+                    // Most cells of most tables are short integers, so these are not sent through the scanner.
+                    var magnitude: Int64 = 0
+                    let isNegative = cursor < bytes.count && bytes[cursor] == UInt8(ascii: "-")
+                    let digits = cursor + (isNegative ? 1 : 0)
+                    let lastDigit = min(bytes.count, digits + 15)
+                    fieldEnd = digits
+                    while fieldEnd < lastDigit, case let digit = bytes[fieldEnd] &- 48, digit <= 9 {
+                        magnitude = magnitude &* 10 &+ Int64(digit)
+                        fieldEnd += 1
+                    }
+                    if fieldEnd > digits, fieldEnd == bytes.count || bytes[fieldEnd] == UInt8(ascii: ",") {
+                        try sink.number(
+                            Double(isNegative ? -magnitude : magnitude), isInteger: true, column: column)
                     } else {
-                        fieldEnd = Self.endOfField(bytes, cursor)
-                        try deliver(
-                            UnsafeBufferPointer(rebasing: bytes[cursor..<fieldEnd]), column, &sink)
+                        fieldEnd = try readCell(bytes, cursor, column, &sink)
                     }
                 } catch {
                     throw located(error, row, record.line, column)
@@ -106,6 +106,28 @@ final class CSVReader {
             cursor = fieldEnd + 1
         }
         guard column == wanted.count else { throw wrongCount(bytes, row, record.line) }
+    }
+
+    /// A cell of any kind without quotes; gives its end.
+    private func readCell<Sink: CSVSink>(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ column: Int, _ sink: inout Sink
+    ) throws(CellError) -> Int {
+        var scanner = DecimalScanner()
+        let outcome = scanner.scan(bytes, from: start, dialect: .lenient)
+        let end = scanner.end
+        if end == bytes.count || bytes[end] == UInt8(ascii: ",") {
+            if case .real(let value) = outcome {
+                try sink.number(value, isInteger: false, column: column)
+                return end
+            }
+            if case .integer(let value) = outcome {
+                try sink.number(Double(value), isInteger: true, column: column)
+                return end
+            }
+        }
+        let fieldEnd = Self.endOfField(bytes, start)
+        try deliver(UnsafeBufferPointer(rebasing: bytes[start..<fieldEnd]), column, &sink)
+        return fieldEnd
     }
 
     private func readQuoted<Sink: CSVSink>(

@@ -13,7 +13,8 @@ struct MatrixSink: CSVSink {
     private static let targetSlot = Int32.max
 
     private var matrix: [Float] = []
-    private var rowStart = 0
+    /// The row being read.
+    private var row: [Float] = []
     private var labels: [Int32] = []
     private var values: [Float] = []
 
@@ -44,7 +45,7 @@ struct MatrixSink: CSVSink {
             }
             slots[column] = slot < inputs.count ? Int32(slot) : Self.targetSlot
         }
-        matrix = Array(repeating: 0, count: inputs.count)
+        row = Array(repeating: 0, count: inputs.count)
     }
 
     func wantedColumns(_ names: [String]) throws(DatasetError) -> [Bool] {
@@ -53,18 +54,25 @@ struct MatrixSink: CSVSink {
 
     @inline(__always)
     mutating func number(_ value: Double, isInteger: Bool, column: Int) throws(CellError) {
-        let slot = slots[column]
-        if slot == Self.targetSlot { return try appendTarget(value) }
+        let slot = Int(slots[column])
+        // `targetSlot` is beyond any row.
+        guard slot < row.count else { return try appendTarget(value) }
         let narrow = Float(value)
-        guard narrow.isFinite else { throw CellError("\(value) is too large for float32 (3.4e38)") }
-        matrix[rowStart + Int(slot)] = narrow
+        guard narrow.isFinite else { throw Self.tooLarge(value) }
+        row[slot] = narrow
     }
 
+    @inline(never)
+    private static func tooLarge(_ value: Double) -> CellError {
+        CellError("\(value) is too large for float32 (3.4e38)")
+    }
+
+    @inline(never)
     private mutating func appendTarget(_ value: Double) throws(CellError) {
         switch kind {
         case .values:
             let narrow = Float(value)
-            guard narrow.isFinite else { throw CellError("\(value) is too large for float32 (3.4e38)") }
+            guard narrow.isFinite else { throw Self.tooLarge(value) }
             values.append(narrow)
         case .classes:
             guard let label = Int32(exactly: value), (0...Self.maximumLabel).contains(Int(label)) else {
@@ -80,22 +88,19 @@ struct MatrixSink: CSVSink {
         throw CellError("expected a number, got \"\(excerpt(try cellText(bytes)))\"")
     }
 
-    /// Makes room for the next row; what a last row leaves unused is cut off in `dataset`.
     mutating func endRow() -> Bool {
-        rowStart += inputs.count
-        guard (rowStart + inputs.count) * MemoryLayout<Float>.stride <= maximumBytes else {
+        guard (matrix.count + row.count) * MemoryLayout<Float>.stride <= maximumBytes else {
             isTooLarge = true
             return false
         }
-        matrix.append(contentsOf: repeatElement(0, count: inputs.count))
+        matrix.append(contentsOf: row)
         return true
     }
 
     private(set) var isTooLarge = false
 
     consuming func dataset(rows: Int) -> ArrayDataset {
-        matrix.removeLast(matrix.count - rows * inputs.count)
-        return ArrayDataset(
+        ArrayDataset(
             rows: rows, features: inputs.count, inputs: matrix,
             target: kind == .classes ? .classes(labels) : .values(values, outputs: 1))
     }

@@ -13,6 +13,11 @@ final class Worker {
     var run: Run?
     var end: ProcessEnd?
     var protocolError: String?
+    /// We killed it, and wait for its end.
+    var isCondemned = false
+
+    /// Alive, without a job, and staying so.
+    var isSpare: Bool { run == nil && end == nil && !isCondemned }
 
     init(id: Int, process: WorkerProcess) {
         self.id = id

@@ -25,7 +25,7 @@ extension Scheduler {
             } catch let error as Unstartable {
                 return try await abandon(run, error)
             }
-            guard run.worker.end == nil, phase == .serving,
+            guard run.worker.end == nil, !run.worker.isCondemned, phase == .serving,
                 let opened = try await open(run, preparation)
             else { return release(run) }
             run.attempt = opened.attempt
@@ -269,7 +269,7 @@ extension Scheduler {
             let resume = Digest(hex: report.resumeSHA256), report.stateBytes >= 0, report.resumeBytes >= 0
         else {
             run.worker.protocolError = "a checkpoint report with the folder \(name) or digests that are none"
-            run.worker.process.signal(SIGKILL)
+            condemn(run.worker)
             return
         }
         let new = NewCheckpoint(

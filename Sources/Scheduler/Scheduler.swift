@@ -159,7 +159,7 @@ package actor Scheduler {
     func schedule() {
         guard phase == .serving else { return }
         let used = Set(runs.values.map(\.slot))
-        let ready = workers.values.filter { $0.run == nil && $0.ready != nil && $0.end == nil }.sorted {
+        let ready = workers.values.filter { $0.isSpare && $0.ready != nil }.sorted {
             $0.id < $1.id
         }
         let decision = SchedulingDecision(
@@ -177,7 +177,7 @@ package actor Scheduler {
         setWake(decision.wakeAt)
         ensureWorkers(waiting: decision.waitingForWorkers)
         let (depth, busy) = (queue.count, runs.count)
-        let warm = workers.values.count { $0.run == nil && $0.ready != nil && $0.end == nil }
+        let warm = workers.values.count { $0.isSpare && $0.ready != nil }
         let started = Int64(decision.starts.count)
         counters.update {
             $0.queueDepth = depth
@@ -208,7 +208,7 @@ package actor Scheduler {
     /// One warm worker in reserve, and one more for each job that waits for nothing else.
     func ensureWorkers(waiting: Int = 0) {
         guard phase == .serving || phase == .recovering, !isStartDelayed else { return }
-        let spare = workers.values.count { $0.run == nil && $0.end == nil }
+        let spare = workers.values.count { $0.isSpare }
         var missing = 1 + waiting - spare - workersStarting
         while missing > 0 {
             missing -= 1
@@ -281,7 +281,7 @@ package actor Scheduler {
                 "a worker broke the protocol",
                 metadata: ["pid": "\(worker.process.pid)", "error": "\(detail)"])
             worker.protocolError = detail
-            worker.process.signal(SIGKILL)
+            condemn(worker)
         case .ended(let end):
             worker.end = end
             workers[id] = nil
@@ -310,6 +310,11 @@ package actor Scheduler {
     /// For a worker without a job that is not needed any more.
     func retire(_ worker: Worker) {
         worker.process.closeInput()
+        condemn(worker)
+    }
+
+    func condemn(_ worker: Worker) {
+        worker.isCondemned = true
         worker.process.signal(SIGKILL)
     }
 
@@ -319,7 +324,7 @@ package actor Scheduler {
         } catch {
             logger.error("a command does not fit", metadata: ["error": "\(error)"])
             worker.protocolError = "\(error)"
-            worker.process.signal(SIGKILL)
+            condemn(worker)
         }
     }
 }

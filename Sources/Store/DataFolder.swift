@@ -86,7 +86,8 @@ package final class DataFolderLock: Sendable {
             }
             throw StoreError.locked(path: folder.path, pid: Self.pid(bytes.prefix(max(0, count))))
         }
-        previousHolderDied = Self.pid(bytes.prefix(max(0, pread(descriptor, &bytes, bytes.count, 0)))) != nil
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        previousHolderDied = Self.pid(bytes.prefix(max(0, count))) != nil
         let text = Array("\(getpid())\n".utf8)
         guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
             let detail = String(cString: strerror(errno))

@@ -1,11 +1,13 @@
-// Plans: a spare worker traces the model without data and says what the job is, or what is wrong with its spec.
+// Plans: a spare worker traces the model without data and says what the job is, or what is wrong with its
+// spec.
 
 import Glibc
 import JobSpec
 import Store
 
 extension Scheduler {
-    /// Throws `SpecErrors` if the spec cannot run, `.plannerFailed` or `.plannerTimedOut` if nobody could tell.
+    /// Throws `SpecErrors` if the spec cannot run, `.plannerFailed` or `.plannerTimedOut` if nobody could
+    /// tell.
     package func plan(effectiveSpec: JSONValue) async throws -> JobPlan {
         guard phase == .serving || phase == .recovering else { throw Self.stopping }
         let datasets = try await DatasetPinning.locations(of: effectiveSpec, in: store)

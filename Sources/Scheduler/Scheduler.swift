@@ -1,8 +1,8 @@
-// The keeper: who gives queued jobs to workers, keeps a warm worker in reserve, and stops them all in order. The verbs,
-// the life of a run, planning and recovery are in the extensions beside this file.
+// The keeper: who gives queued jobs to workers, keeps a warm worker in reserve, and stops them all in order.
+// The verbs, the life of a run, planning and recovery are in the extensions beside this file.
 //
-// Every change of a job happens in a transaction of the store, which asks the transition table; what is here reacts to
-// what was committed. So it does not matter in which order two tasks learn of their commits.
+// Every change of a job happens in a transaction of the store, which asks the transition table; what is here
+// reacts to what was committed. So it does not matter in which order two tasks learn of their commits.
 
 import Dispatch
 import Glibc
@@ -86,8 +86,8 @@ package actor Scheduler {
         }
     }
 
-    /// Asks every run for a checkpoint and puts its job back into the queue; what has not stopped after the grace is
-    /// killed, and resumes from the checkpoint before. Returns when no worker is left.
+    /// Asks every run for a checkpoint and puts its job back into the queue; what has not stopped after the
+    /// grace is killed, and resumes from the checkpoint before. Returns when no worker is left.
     package func shutdown(graceSeconds: Double) async {
         guard phase != .draining, phase != .stopped else { return }
         phase = .draining
@@ -162,9 +162,11 @@ package actor Scheduler {
         let ready = workers.values.filter { $0.isSpare && $0.ready != nil }.sorted {
             $0.id < $1.id
         }
+        let freeSlots = (0..<configuration.slots).filter { !used.contains($0) }
         let decision = SchedulingDecision(
             QueueSnapshot(
-                jobs: Array(queue.values), freeSlots: (0..<configuration.slots).filter { !used.contains($0) },
+                // A long queue is looked at only when something can come of it.
+                jobs: freeSlots.isEmpty ? [] : Array(queue.values), freeSlots: freeSlots,
                 readyWorkers: ready.count, now: .now,
                 longestDelaySeconds: max(configuration.backoffLimitSeconds, 3600)))
         for (start, worker) in zip(decision.starts, ready) {

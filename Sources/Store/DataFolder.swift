@@ -63,7 +63,8 @@ package struct DataFolder: Sendable, Hashable {
     }
 }
 
-/// Exclusive use of a data folder for as long as this lives; the kernel lets go of it when the process ends, however.
+/// Exclusive use of a data folder for as long as this lives; the kernel lets go of it when the process ends,
+/// however.
 package final class DataFolderLock: Sendable {
     private let descriptor: Int32
     /// Whether the last holder did not say good-bye: it crashed, was killed, or lost power.

@@ -45,7 +45,8 @@ struct Server {
         try? FileManager.default.removeItem(atPath: folder.path)
     }
 
-    /// As kill -9 does: nothing is said, nothing is finished. The workers stay, unless they die with their pipes.
+    /// As kill -9 does: nothing is said, nothing is finished. The workers stay, unless they die with their
+    /// pipes.
     func crash() {
         store.abandon()
     }

@@ -78,8 +78,8 @@ import Testing
                     for detail in try Row.fetchAll(
                         database, sql: "EXPLAIN QUERY PLAN " + sql.sql, arguments: sql.arguments
                     ).map({ $0["detail"] as String }) {
-                        // Walking the submission order is the index of an unfiltered list; the merge of a few bounded
-                        // pages is sorted in memory.
+                        // Walking the submission order is the index of an unfiltered list; the merge of a few
+                        // bounded pages is sorted in memory.
                         if detail.hasPrefix("SCAN") {
                             #expect(
                                 ["SCAN jobs", "SCAN (subquery"].contains { detail.hasPrefix($0) },

@@ -66,7 +66,8 @@ let package = Package(
         .executableTarget(
             name: "spindle",
             dependencies: [
-                "API", "HTTPServer", "Scheduler", "Store", "Training", "Datasets", "JobSpec", "Serialization", "Optax",
+                "API", "HTTPServer", "Scheduler", "Store", "Training", "Datasets", "JobSpec", "Serialization",
+                "Optax",
                 "Linen", "TensorEngine", "Hashing", "CLinux", "CCurl", arguments, logging,
             ],
             swiftSettings: strict),
@@ -86,7 +87,8 @@ let package = Package(
         tests("ParityTests", ["TensorEngine", "Linen", "Optax", "Serialization", "JobSpec", "TestSupport"]),
         tests("EndToEndTests", ["JobSpec", "TestSupport"]),
         tests("StyleTests", ["TestSupport"]),
-        .target(name: "TestSupport", dependencies: ["JobSpec"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["JobSpec"], path: "Tests/TestSupport", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

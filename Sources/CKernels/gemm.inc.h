@@ -1,0 +1,426 @@
+// Matrix products by a micro-kernel that keeps a tile of C in registers and runs along k: every element of C is one
+// chain of fused multiply-adds in the order of k, so tiling, threads and vector width do not show in the result.
+// A is read in place by two strides; B in place if its columns are contiguous, else packed panel by panel.
+// Included once per instruction set.
+
+#if SPK_LEVEL_NUMBER == 2
+enum { GEMM_ROWS = 14, GEMM_VECTORS = 2, GEMM_WIDE_ROWS = 6, GEMM_WIDE_VECTORS = 4 };
+#elif SPK_LEVEL_NUMBER == 1
+enum { GEMM_ROWS = 6, GEMM_VECTORS = 1, GEMM_WIDE_ROWS = 2, GEMM_WIDE_VECTORS = 2 };
+#else
+enum { GEMM_ROWS = 4, GEMM_VECTORS = 1, GEMM_WIDE_ROWS = 0, GEMM_WIDE_VECTORS = 1 };
+#endif
+enum {
+    GEMM_DEPTH = 256,               // k per pass over a panel; C is stored and loaded again between passes, exactly
+    GEMM_PARALLEL_WORK = 100000,    // multiply-adds from which on threads help
+    GEMM_TILE_WORK = 65536,
+    GEMM_MOST_TILES = 64,
+};
+
+/// The first `count` (1...16) of sixteen floats; the others are 0 and their memory is not touched.
+SPK_INLINE f32x16 load_partial(const float *source, int count) {
+#if SPK_LEVEL_NUMBER == 2
+    return (f32x16)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), source);
+#elif SPK_LEVEL_NUMBER == 1
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256 low = _mm256_maskload_ps(source, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes));
+    __m256 high = _mm256_maskload_ps(source + 8, _mm256_cmpgt_epi32(_mm256_set1_epi32(count - 8), lanes));
+    return (f32x16)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    f32x16 result = (f32x16)(0.0f);
+    for (int i = 0; i < count; i++) { result[i] = source[i]; }
+    return result;
+#endif
+}
+
+SPK_INLINE void store_partial(float *target, f32x16 value, int count) {
+#if SPK_LEVEL_NUMBER == 2
+    _mm512_mask_storeu_ps(target, (__mmask16)((1u << count) - 1), (__m512)value);
+#else
+    _Alignas(64) float values[16];
+    memcpy(values, &value, 64);
+    for (int i = 0; i < count; i++) { target[i] = values[i]; }
+#endif
+}
+
+typedef struct {
+    const float *a, *b, *init; // init may be NULL
+    float *c;
+    int64_t a_row, a_k, b_k, init_row, c_row, k;
+    int tail; // columns of the last vector
+} micro_call;
+
+typedef void (*micro_kernel)(const micro_call *);
+
+/// C[rows x 16 vectors] = init + A[rows x k] * B[k x 16 vectors]. The last vector may have fewer columns (`partial`).
+SPK_INLINE void micro(const int rows, const int vectors, const bool partial, const micro_call *call) {
+    f32x16 sum[GEMM_ROWS][GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
+    const float *a = call->a, *b = call->b;
+    const int64_t a_row = call->a_row, a_k = call->a_k, b_k = call->b_k;
+    const int tail = call->tail;
+#define COLUMNS(v) (partial && (v) == vectors - 1)
+    if (call->init != NULL) {
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            const float *init = call->init + r * call->init_row;
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) {
+                sum[r][v] = COLUMNS(v) ? load_partial(init + 16 * v, tail) : LOAD16(f32x16, init, 16 * v);
+            }
+        }
+    } else {
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) { sum[r][v] = (f32x16)(0.0f); }
+        }
+    }
+    for (int64_t k = call->k; k > 0; k--) {
+        f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            column[v] = COLUMNS(v) ? load_partial(b + 16 * v, tail) : LOAD16(f32x16, b, 16 * v);
+        }
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            f32x16 row = (f32x16)(a[r * a_row]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) {
+                sum[r][v] = __builtin_elementwise_fma(row, column[v], sum[r][v]);
+            }
+        }
+        a += a_k;
+        b += b_k;
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        float *c = call->c + r * call->c_row;
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            if (COLUMNS(v)) {
+                store_partial(c + 16 * v, sum[r][v], tail);
+            } else {
+                STORE16(f32x16, c, 16 * v, sum[r][v]);
+            }
+        }
+    }
+#undef COLUMNS
+}
+
+#define MICRO(ROWS, VECTORS)                                                                                           \
+    static void micro_##ROWS##_##VECTORS(const micro_call *call) { micro(ROWS, VECTORS, false, call); }                \
+    static void micro_##ROWS##_##VECTORS##_partial(const micro_call *call) { micro(ROWS, VECTORS, true, call); }
+#if SPK_LEVEL_NUMBER == 2
+#define FOR_ROWS(X, V)                                                                                                 \
+    X(1, V) X(2, V) X(3, V) X(4, V) X(5, V) X(6, V) X(7, V) X(8, V) X(9, V) X(10, V) X(11, V) X(12, V) X(13, V) X(14, V)
+#define FOR_WIDE_ROWS(X, V) X(1, V) X(2, V) X(3, V) X(4, V) X(5, V) X(6, V)
+FOR_ROWS(MICRO, 1)
+FOR_ROWS(MICRO, 2)
+FOR_WIDE_ROWS(MICRO, 4)
+#elif SPK_LEVEL_NUMBER == 1
+#define FOR_ROWS(X, V) X(1, V) X(2, V) X(3, V) X(4, V) X(5, V) X(6, V)
+#define FOR_WIDE_ROWS(X, V) X(1, V) X(2, V)
+FOR_ROWS(MICRO, 1)
+FOR_WIDE_ROWS(MICRO, 2)
+#else
+#define FOR_ROWS(X, V) X(1, V) X(2, V) X(3, V) X(4, V)
+FOR_ROWS(MICRO, 1)
+#endif
+#define ENTRY(ROWS, VECTORS) [ROWS] = micro_##ROWS##_##VECTORS,
+#define PARTIAL_ENTRY(ROWS, VECTORS) [ROWS] = micro_##ROWS##_##VECTORS##_partial,
+
+/// [vectors][partial][rows]
+static const micro_kernel micro_kernels[5][2][GEMM_ROWS + 1] = {
+    [1] = {{FOR_ROWS(ENTRY, 1)}, {FOR_ROWS(PARTIAL_ENTRY, 1)}},
+#if SPK_LEVEL_NUMBER == 2
+    [2] = {{FOR_ROWS(ENTRY, 2)}, {FOR_ROWS(PARTIAL_ENTRY, 2)}},
+    [4] = {{FOR_WIDE_ROWS(ENTRY, 4)}, {FOR_WIDE_ROWS(PARTIAL_ENTRY, 4)}},
+#elif SPK_LEVEL_NUMBER == 1
+    [2] = {{FOR_WIDE_ROWS(ENTRY, 2)}, {FOR_WIDE_ROWS(PARTIAL_ENTRY, 2)}},
+#endif
+};
+
+// MARK: Packing
+
+/// A panel of B, [k x up to 64 columns], zero behind its columns.
+static _Thread_local _Alignas(64) float packed_panel[GEMM_DEPTH * 16 * 4];
+
+/// Sixteen vectors as a matrix, transposed in place.
+SPK_INLINE void transpose_16x16(f32x16 row[16]) {
+#define EXCHANGE_PAIR(DISTANCE, FIRST, SECOND)                                                                         \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) {                                                  \
+        if ((i & DISTANCE) == 0) {                                                                                     \
+            f32x16 low = row[i], high = row[i + DISTANCE];                                                             \
+            row[i] = __builtin_shufflevector(low, high, FIRST);                                                        \
+            row[i + DISTANCE] = __builtin_shufflevector(low, high, SECOND);                                            \
+        }                                                                                                              \
+    }
+#define LIST(...) __VA_ARGS__
+    EXCHANGE_PAIR(8, LIST(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+        LIST(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    EXCHANGE_PAIR(4, LIST(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+        LIST(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    EXCHANGE_PAIR(2, LIST(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+        LIST(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    EXCHANGE_PAIR(1, LIST(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+        LIST(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#undef LIST
+#undef EXCHANGE_PAIR
+}
+
+static void pack_panel(
+    const float *b, int64_t b_k, int64_t b_column, int64_t depth, int64_t columns, int64_t width) {
+    for (int64_t j = 0; j < width; j += 16) {
+        int present = (int)SPK_MAX(SPK_MIN(columns - j, (int64_t)16), (int64_t)0);
+        const float *source = b + j * b_column;
+        float *target = packed_panel + j;
+        int64_t k = 0;
+        if (b_column == 1) {
+            for (; k < depth; k++) {
+                STORE16(f32x16, target, k * width, load_partial(source + k * b_k, present));
+            }
+        } else if (b_k == 1) {
+            for (; k + 16 <= depth; k += 16) {
+                f32x16 block[16];
+                for (int c = 0; c < 16; c++) {
+                    block[c] = c < present ? LOAD16(f32x16, source, c * b_column + k) : (f32x16)(0.0f);
+                }
+                transpose_16x16(block);
+                for (int r = 0; r < 16; r++) { STORE16(f32x16, target, (k + r) * width, block[r]); }
+            }
+        }
+        for (; k < depth; k++) {
+            for (int c = 0; c < 16; c++) {
+                target[k * width + c] = c < present ? source[k * b_k + c * b_column] : 0.0f;
+            }
+        }
+    }
+}
+
+// MARK: Tiles
+
+typedef struct {
+    const float *a, *b, *init; // of this batch element
+    float *c;
+    int64_t a_row, a_k, b_k, b_column, init_row, c_row, k;
+} gemm_matrices;
+
+/// Rows x columns of C from (row, column) on.
+static void gemm_block(
+    const gemm_matrices *matrices, int64_t row, int64_t rows, int64_t column, int64_t columns, bool packs) {
+    // Rows are split evenly: 32 as 11 + 11 + 10 and not as 14 + 14 + 4.
+    int64_t groups = spk_ceil_div(rows, GEMM_ROWS), group = rows / groups, larger = rows % groups;
+    bool wide = rows <= GEMM_WIDE_ROWS;
+    int64_t end = column + columns;
+    while (column < end) {
+        int64_t left = end - column;
+        int vectors = wide && left > 16 * GEMM_VECTORS ? GEMM_WIDE_VECTORS
+            : left > 16                                ? GEMM_VECTORS
+                                                       : 1;
+        int64_t width = 16 * vectors, present = SPK_MIN(left, width);
+        // Fewer vectors than the variant has: take the next smaller one first.
+        while (vectors > 1 && present <= width - 16) {
+            vectors /= 2;
+            width = 16 * vectors;
+            present = SPK_MIN(left, width);
+        }
+        micro_call call = {.tail = (int)(present - (width - 16))};
+        for (int64_t first = 0; first == 0 || first < matrices->k; first += GEMM_DEPTH) {
+            int64_t depth = SPK_MIN(matrices->k - first, (int64_t)GEMM_DEPTH);
+            const float *b = matrices->b + first * matrices->b_k + column * matrices->b_column;
+            call.b_k = matrices->b_k;
+            if (packs) {
+                pack_panel(b, matrices->b_k, matrices->b_column, depth, present, width);
+                b = packed_panel;
+                call.b_k = width;
+            }
+            call.b = b;
+            call.k = depth;
+            call.a_row = matrices->a_row;
+            call.a_k = matrices->a_k;
+            call.c_row = matrices->c_row;
+            const micro_kernel *kernels = micro_kernels[vectors][present < width];
+            int64_t r = row;
+            for (int64_t g = 0; g < groups; g++) {
+                int64_t size = group + (g < larger);
+                call.a = matrices->a + r * matrices->a_row + first * matrices->a_k;
+                call.c = matrices->c + r * matrices->c_row + column;
+                if (first > 0) {
+                    call.init = call.c;
+                    call.init_row = matrices->c_row;
+                } else {
+                    call.init = matrices->init == NULL ? NULL : matrices->init + r * matrices->init_row + column;
+                    call.init_row = matrices->init_row;
+                }
+                kernels[size](&call);
+                r += size;
+            }
+        }
+        column += present;
+    }
+}
+
+typedef struct {
+    const spk_gemm *gemm;
+    const float *a, *b, *init;
+    float *c;
+    bool packs;
+    int64_t batches_per_tile, row_tiles, column_tiles, tile_rows, tile_columns;
+} gemm_run;
+
+static void run_gemm_tile(void *context, int64_t tile) {
+    const gemm_run *run = context;
+    const spk_gemm *gemm = run->gemm;
+    int64_t per_batch = run->row_tiles * run->column_tiles;
+    int64_t first = tile / per_batch * run->batches_per_tile;
+    int64_t last = SPK_MIN(first + run->batches_per_tile, gemm->batch);
+    int64_t within = tile % per_batch;
+    int64_t row = within % run->row_tiles * run->tile_rows, column = within / run->row_tiles * run->tile_columns;
+    int64_t rows = SPK_MIN(run->tile_rows, gemm->m - row), columns = SPK_MIN(run->tile_columns, gemm->n - column);
+    if (rows <= 0 || columns <= 0) { return; }
+    for (int64_t batch = first; batch < last; batch++) {
+        gemm_matrices matrices = {
+            .a = run->a + batch * gemm->a.strides[0],
+            .b = run->b + batch * gemm->b.strides[0],
+            .init = run->init,
+            .c = run->c + batch * gemm->c.strides[0],
+            .a_row = gemm->a.strides[1],
+            .a_k = gemm->a.strides[2],
+            .b_k = gemm->b.strides[1],
+            .b_column = gemm->b.strides[2],
+            .c_row = gemm->c.strides[1],
+            .k = gemm->k,
+        };
+        if (run->init != NULL) {
+            matrices.init += batch * gemm->init.strides[0];
+            matrices.init_row = gemm->init.strides[1];
+            if (gemm->init.strides[2] != 1) {
+                // Columns that are not contiguous (a bias per row): put in place first.
+                for (int64_t r = row; r < row + rows; r++) {
+                    for (int64_t j = column; j < column + columns; j++) {
+                        matrices.c[r * matrices.c_row + j] =
+                            matrices.init[r * matrices.init_row + j * gemm->init.strides[2]];
+                    }
+                }
+                matrices.init = matrices.c;
+                matrices.init_row = matrices.c_row;
+            }
+        }
+        gemm_block(&matrices, row, rows, column, columns, run->packs);
+    }
+}
+
+static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) {
+    const spk_gemm *gemm = arguments;
+    if (gemm->batch <= 0 || gemm->m <= 0 || gemm->n <= 0) { return; }
+    gemm_run run = {
+        .gemm = gemm,
+        .a = (const float *)slots[gemm->a.slot] + gemm->a.offset,
+        .b = (const float *)slots[gemm->b.slot] + gemm->b.offset,
+        .init = gemm->init.slot < 0 ? NULL : (const float *)slots[gemm->init.slot] + gemm->init.offset,
+        .c = (float *)slots[gemm->c.slot] + gemm->c.offset,
+        .packs = gemm->b.strides[2] != 1 && gemm->n > 1,
+        .batches_per_tile = 1,
+        .row_tiles = 1,
+        .column_tiles = 1,
+        .tile_rows = gemm->m,
+        .tile_columns = gemm->n,
+    };
+    double each = (double)gemm->m * (double)gemm->n * (double)SPK_MAX(gemm->k, (int64_t)1);
+    double work = each * (double)gemm->batch;
+    if (pool == NULL || work < GEMM_PARALLEL_WORK) {
+        run.batches_per_tile = gemm->batch;
+        run_gemm_tile(&run, 0);
+        return;
+    }
+    // Tiles by shape alone. Whole batch elements if there are enough of them; else rows, or columns where B is packed
+    // (so that each panel is packed once).
+    int64_t wanted = (int64_t)SPK_MIN(work / GEMM_TILE_WORK, (double)GEMM_MOST_TILES);
+    wanted = SPK_MAX(wanted, (int64_t)2);
+    if (gemm->batch >= wanted) {
+        run.batches_per_tile = spk_ceil_div(gemm->batch, wanted);
+    } else {
+        wanted = spk_ceil_div(wanted, gemm->batch);
+        int64_t most_rows = spk_ceil_div(gemm->m, run.packs ? 8 * GEMM_ROWS : GEMM_ROWS);
+        int64_t most_columns = spk_ceil_div(gemm->n, 32);
+        if (run.packs) {
+            run.column_tiles = SPK_MIN(wanted, most_columns);
+            run.row_tiles = SPK_MIN(spk_ceil_div(wanted, run.column_tiles), most_rows);
+        } else {
+            run.row_tiles = SPK_MIN(wanted, most_rows);
+            run.column_tiles = SPK_MIN(spk_ceil_div(wanted, run.row_tiles), most_columns);
+        }
+        run.tile_rows = spk_ceil_div(gemm->m, run.row_tiles);
+        run.tile_columns = spk_ceil_div(spk_ceil_div(gemm->n, run.column_tiles), 32) * 32;
+        run.row_tiles = spk_ceil_div(gemm->m, run.tile_rows);
+        run.column_tiles = spk_ceil_div(gemm->n, run.tile_columns);
+    }
+    int64_t batch_tiles = spk_ceil_div(gemm->batch, run.batches_per_tile);
+    spk_pool_run(pool, batch_tiles * run.row_tiles * run.column_tiles, run_gemm_tile, &run);
+}
+
+// MARK: The other element types
+
+typedef struct {
+    const spk_matmul_plain *matmul;
+    char *a, *b, *c;
+} matmul_run;
+
+/// One row of C at a time, k outside and columns inside: each element in the order of k.
+#define PLAIN_ROW(T, ACCUMULATE)                                                                                       \
+    {                                                                                                                  \
+        const T *a = (const T *)run->a + batch * sa[0] + row * sa[1], *b = (const T *)run->b + batch * sb[0];          \
+        T *c = (T *)run->c + batch * sc[0] + row * sc[1];                                                              \
+        for (int64_t j = 0; j < matmul->n; j++) { c[j * sc[2]] = 0; }                                                  \
+        for (int64_t k = 0; k < matmul->k; k++) {                                                                      \
+            const T x = a[k * sa[2]];                                                                                  \
+            const T *line = b + k * sb[1];                                                                             \
+            if (sb[2] == 1 && sc[2] == 1) {                                                                            \
+                for (int64_t j = 0; j < matmul->n; j++) {                                                              \
+                    const T y = line[j], z = c[j];                                                                     \
+                    c[j] = (ACCUMULATE);                                                                               \
+                }                                                                                                      \
+            } else {                                                                                                   \
+                for (int64_t j = 0; j < matmul->n; j++) {                                                              \
+                    const T y = line[j * sb[2]], z = c[j * sc[2]];                                                     \
+                    c[j * sc[2]] = (ACCUMULATE);                                                                       \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    break;
+
+static void run_matmul_row(void *context, int64_t tile) {
+    const matmul_run *run = context;
+    const spk_matmul_plain *matmul = run->matmul;
+    const int64_t *sa = matmul->a.strides, *sb = matmul->b.strides, *sc = matmul->c.strides;
+    int64_t batch = tile / matmul->m, row = tile % matmul->m;
+    switch (matmul->a.dtype) {
+    case SPK_BOOL: PLAIN_ROW(uint8_t, z | (x & y))
+    case SPK_INT8:
+    case SPK_UINT8: PLAIN_ROW(uint8_t, (uint8_t)(z + x * y))
+    case SPK_INT16:
+    case SPK_UINT16: PLAIN_ROW(uint16_t, (uint16_t)(z + (uint32_t)x * y))
+    case SPK_INT32:
+    case SPK_UINT32: PLAIN_ROW(uint32_t, z + x * y)
+    case SPK_INT64:
+    case SPK_UINT64: PLAIN_ROW(uint64_t, z + x * y)
+    case SPK_FLOAT32: PLAIN_ROW(float, __builtin_fmaf(x, y, z))
+    case SPK_FLOAT64: PLAIN_ROW(double, __builtin_fma(x, y, z))
+    default: break;
+    }
+}
+
+static void run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool) {
+    const spk_matmul_plain *matmul = arguments;
+    if (matmul->batch <= 0 || matmul->m <= 0 || matmul->n <= 0) { return; }
+    int32_t dtype = matmul->a.dtype;
+    matmul_run run = {
+        .matmul = matmul,
+        .a = spk_address(slots, matmul->a.slot, matmul->a.offset, dtype),
+        .b = spk_address(slots, matmul->b.slot, matmul->b.offset, dtype),
+        .c = spk_address(slots, matmul->c.slot, matmul->c.offset, dtype),
+    };
+    double work = (double)matmul->m * (double)matmul->n * (double)matmul->k * (double)matmul->batch;
+    spk_pool_run(work < GEMM_PARALLEL_WORK ? NULL : pool, matmul->batch * matmul->m, run_matmul_row, &run);
+}

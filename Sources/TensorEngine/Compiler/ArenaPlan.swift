@@ -1,0 +1,76 @@
+// Gives every temporary value a place in one block of memory; values that do not live at the same time share places.
+
+/// The places of a plan's temporaries.
+struct ArenaPlan {
+    /// By buffer number: offset in bytes of the temporaries, nil for other buffers.
+    let offsets: [Int?]
+    let byteCount: Int
+
+    private static let alignment = 64
+
+    /// Walks the steps in order; a value takes the smallest free gap that fits when it is first written, and gives it back
+    /// after the step that last touches it.
+    init(steps: [PlannedStep], buffers: [(byteCount: Int, source: BufferSource)]) {
+        var first = [Int](repeating: -1, count: buffers.count)
+        var last = [Int](repeating: -1, count: buffers.count)
+        for (position, step) in steps.enumerated() {
+            for buffer in step.reads + step.writes {
+                if first[buffer] < 0 { first[buffer] = position }
+                last[buffer] = position
+            }
+        }
+        var ending = [[Int]](repeating: [], count: steps.count)
+        for buffer in buffers.indices where buffers[buffer].source == .temporary && last[buffer] >= 0 {
+            ending[last[buffer]].append(buffer)
+        }
+
+        var offsets = [Int?](repeating: nil, count: buffers.count)
+        var gaps: [(offset: Int, size: Int)] = []
+        var end = 0
+        func rounded(_ size: Int) -> Int {
+            (max(size, 1) + ArenaPlan.alignment - 1) / ArenaPlan.alignment * ArenaPlan.alignment
+        }
+        for (position, step) in steps.enumerated() {
+            for buffer in step.reads + step.writes
+            where buffers[buffer].source == .temporary && first[buffer] == position && offsets[buffer] == nil
+            {
+                let size = rounded(buffers[buffer].byteCount)
+                let best = gaps.indices.filter { gaps[$0].size >= size }.min { gaps[$0].size < gaps[$1].size }
+                if let best {
+                    offsets[buffer] = gaps[best].offset
+                    gaps[best].offset += size
+                    gaps[best].size -= size
+                    if gaps[best].size == 0 { gaps.remove(at: best) }
+                } else {
+                    offsets[buffer] = end
+                    end += size
+                }
+            }
+            for buffer in ending[position] {
+                guard let offset = offsets[buffer] else { continue }
+                ArenaPlan.release(offset, rounded(buffers[buffer].byteCount), into: &gaps)
+            }
+        }
+        self.offsets = offsets
+        byteCount = end
+    }
+
+    /// Adds a gap to the list, which is sorted by offset, and joins it with its neighbours.
+    private static func release(_ offset: Int, _ size: Int, into gaps: inout [(offset: Int, size: Int)]) {
+        var low = 0
+        var high = gaps.count
+        while low < high {
+            let middle = (low + high) / 2
+            if gaps[middle].offset < offset { low = middle + 1 } else { high = middle }
+        }
+        gaps.insert((offset, size), at: low)
+        if low + 1 < gaps.count, gaps[low].offset + gaps[low].size == gaps[low + 1].offset {
+            gaps[low].size += gaps[low + 1].size
+            gaps.remove(at: low + 1)
+        }
+        if low > 0, gaps[low - 1].offset + gaps[low - 1].size == gaps[low].offset {
+            gaps[low - 1].size += gaps[low].size
+            gaps.remove(at: low)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// The passes of the compiler that turn a program into a smaller equal one.
+
+/// Program → Program, one after the other. In debug builds the result of each is verified.
+enum Pipeline {
+    static let standard: [(name: String, pass: @Sendable (Program) throws -> Program)] = [
+        ("removeIdentities", removeIdentities),
+        ("foldConstants", foldConstants),
+        ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
+        ("eliminateDeadCode", eliminateDeadCode),
+    ]
+
+    static func run(_ program: Program) throws -> Program {
+        try standard.reduce(program) { program, entry in
+            let result = try entry.pass(program)
+            #if DEBUG
+                try result.verify()
+            #endif
+            return result
+        }
+    }
+}
+
+extension Program {
+    /// The program with variables replaced in all uses.
+    fileprivate mutating func substitute(_ replacement: [Int32]) {
+        func replaced(_ variable: Variable) -> Variable { Variable(Int(replacement[variable.index])) }
+        for k in equations.indices { equations[k].inputs = equations[k].inputs.map(replaced) }
+        outputs = outputs.map(replaced)
+    }
+}
+
+/// Operations that give back their operand: stopGradient, once differentiation is over.
+@Sendable private func removeIdentities(_ program: Program) -> Program {
+    guard program.equations.contains(where: { $0.primitive is StopGradient }) else { return program }
+    var result = program
+    var replacement = program.types.indices.map { Int32(truncatingIfNeeded: $0) }
+    result.equations = []
+    for equation in program.equations {
+        if equation.primitive is StopGradient {
+            replacement[equation.outputs[0].index] = replacement[equation.inputs[0].index]
+        } else {
+            result.equations.append(equation)
+        }
+    }
+    result.substitute(replacement)
+    return result
+}
+
+/// Evaluates equations whose operands are all constants, where the result is small.
+@Sendable private func foldConstants(_ program: Program) throws -> Program {
+    let largestResult = 256
+    var values = [Tensor?](repeating: nil, count: program.types.count)
+    for (variable, value) in program.constants { values[variable.index] = value }
+    var result = program
+    result.equations = []
+    for equation in program.equations {
+        let operands = equation.inputs.compactMap { values[$0.index] }
+        let isSmall = equation.outputs.allSatisfy { program.type(of: $0).shape.elementCount <= largestResult }
+        // Broadcasts are free as views of a scalar, and stay recognisable as such.
+        guard operands.count == equation.inputs.count, isSmall, !(equation.primitive is BroadcastInDim) else {
+            result.equations.append(equation)
+            continue
+        }
+        let results = try Trace.$current.withValue(nil) { try equation.primitive.run(operands) }
+        for (variable, value) in zip(equation.outputs, results) {
+            values[variable.index] = value
+            result.constants.append((variable, value))
+        }
+    }
+    return result
+}
+
+/// Computes equal things once: equations of equal primitives on equal operands, and constants of equal bytes.
+@Sendable private func eliminateCommonSubexpressions(_ program: Program) throws -> Program {
+    struct Key: Hashable {
+        let primitive: PrimitiveKey
+        let inputs: [Int32]
+    }
+    struct ConstantKey: Hashable {
+        let type: TensorType
+        let bytes: [UInt8]
+    }
+    let largestComparedConstant = 64
+    var result = program
+    var replacement = program.types.indices.map { Int32(truncatingIfNeeded: $0) }
+
+    var seenConstants: [ConstantKey: Int32] = [:]
+    result.constants = []
+    for (variable, value) in program.constants {
+        if value.type.byteCount <= largestComparedConstant {
+            let key = ConstantKey(type: value.type, bytes: try value.withUnsafeBytes { Array($0) })
+            if let known = seenConstants[key] {
+                replacement[variable.index] = known
+                continue
+            }
+            seenConstants[key] = variable.id
+        }
+        result.constants.append((variable, value))
+    }
+
+    var seen: [Key: [Variable]] = [:]
+    result.equations = []
+    result.equations.reserveCapacity(program.equations.count)
+    for var equation in program.equations {
+        equation.inputs = equation.inputs.map { Variable(Int(replacement[$0.index])) }
+        let key = Key(
+            primitive: PrimitiveKey(primitive: equation.primitive), inputs: equation.inputs.map(\.id))
+        if let known = seen[key] {
+            for (variable, same) in zip(equation.outputs, known) { replacement[variable.index] = same.id }
+        } else {
+            seen[key] = equation.outputs
+            result.equations.append(equation)
+        }
+    }
+    result.outputs = program.outputs.map { Variable(Int(replacement[$0.index])) }
+    return result
+}
+
+/// Drops what no output needs.
+@Sendable func eliminateDeadCode(_ program: Program) -> Program {
+    var isNeeded = [Bool](repeating: false, count: program.types.count)
+    for variable in program.outputs { isNeeded[variable.index] = true }
+    var kept: [Equation] = []
+    for equation in program.equations.reversed()
+    where equation.outputs.contains(where: { isNeeded[$0.index] }) {
+        for variable in equation.inputs { isNeeded[variable.index] = true }
+        kept.append(equation)
+    }
+    var result = program
+    result.equations = kept.reversed()
+    result.constants = program.constants.filter { isNeeded[$0.variable.index] }
+    return result
+}

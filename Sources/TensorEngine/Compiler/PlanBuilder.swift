@@ -1,0 +1,268 @@
+// Collects the steps of a plan and the buffers they use.
+import CKernels
+
+/// A value as a step sees it: its type and where it lies.
+public struct Operand: Sendable {
+    var type: TensorType
+    var layout: Layout
+
+    var slot: Int32 { Int32(truncatingIfNeeded: layout.base) }
+    var offset: Int64 { Int64(layout.offset) }
+    var isDense: Bool { layout.isDense(type.shape) }
+
+    /// The part of this value that begins at `start` along `axis`.
+    func sliced(axis: Int, from start: Int, shape: Shape) -> Operand {
+        var result = self
+        result.type.shape = shape
+        result.layout.offset += start * layout.strides[axis]
+        return result
+    }
+
+    /// Every `strides[k]`-th element of this value from `start` on.
+    func spread(from start: [Int], strides: [Int], shape: Shape) -> Operand {
+        var result = self
+        result.type.shape = shape
+        result.layout.offset += zip(start, layout.strides).reduce(0) { $0 + $1.0 * $1.1 }
+        result.layout.strides = zip(strides, layout.strides).map { $0 * $1 }
+        return result
+    }
+
+    /// A scalar repeated to a shape.
+    func broadcast(to shape: Shape) -> Operand {
+        Operand(
+            type: TensorType(type.dtype, shape),
+            layout: Layout(
+                base: layout.base, offset: layout.offset, strides: Array(repeating: 0, count: shape.rank)))
+    }
+
+    func permuted(_ permutation: [Int]) -> Operand {
+        Operand(
+            type: TensorType(type.dtype, Shape(permutation.map { type.shape[$0] })),
+            layout: Layout(
+                base: layout.base, offset: layout.offset, strides: permutation.map { layout.strides[$0] }))
+    }
+
+    /// The kernels' operand for an iteration over `strides.count` dimensions.
+    func kernelOperand(strides: [Int]) -> spk_operand {
+        var operand = spk_operand()
+        operand.slot = slot
+        operand.dtype = type.dtype.kernelType
+        operand.offset = offset
+        withUnsafeMutableBytes(of: &operand.strides) { bytes in
+            let target = bytes.bindMemory(to: Int64.self)
+            for (k, stride) in strides.enumerated() { target[k] = Int64(stride) }
+        }
+        return operand
+    }
+}
+
+/// Where a buffer's memory comes from.
+enum BufferSource: Sendable, Hashable {
+    case input(Int)
+    case constant(Int)
+    case output(Int)
+    /// A part of the arena.
+    case temporary
+}
+
+/// Owns the argument blocks of a plan's steps.
+final class ArgumentStorage: @unchecked Sendable {
+    // Written while the plan is built, by one thread; constant afterwards.
+    private var blocks: [UnsafeMutableRawPointer] = []
+
+    func store<T>(_ value: T) -> UnsafeRawPointer {
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: max(MemoryLayout<T>.size, 1), alignment: max(MemoryLayout<T>.alignment, 16))
+        block.storeBytes(of: value, as: T.self)
+        blocks.append(block)
+        return UnsafeRawPointer(block)
+    }
+
+    func store<T>(_ values: [T]) -> UnsafePointer<T> {
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: max(MemoryLayout<T>.stride * values.count, 1),
+            alignment: max(MemoryLayout<T>.alignment, 16))
+        let typed = block.bindMemory(to: T.self, capacity: values.count)
+        typed.initialize(from: values, count: values.count)
+        blocks.append(block)
+        return UnsafePointer(typed)
+    }
+
+    deinit { for block in blocks { block.deallocate() } }
+}
+
+/// One step of a plan, and which buffers it touches.
+struct PlannedStep: Sendable {
+    var step: spk_step
+    var name: String
+    var reads: [Int]
+    var writes: [Int]
+    /// Buffers that are read element by element where the result is written, so that a result may take their place.
+    var replaceable: Set<Int>
+}
+
+extension spk_step: @retroactive @unchecked Sendable {}
+
+/// Builds the flat list of steps. Kernels' lowering rules add steps through it.
+public struct PlanBuilder {
+    let arguments = ArgumentStorage()
+    private(set) var steps: [PlannedStep] = []
+    /// Size and origin of each buffer, by its number, which is also its slot.
+    private(set) var buffers: [(byteCount: Int, source: BufferSource)] = []
+
+    mutating func makeBuffer(_ type: TensorType, _ source: BufferSource) -> Operand {
+        buffers.append((type.byteCount, source))
+        return Operand(type: type, layout: Layout(base: buffers.count - 1, dense: type.shape))
+    }
+
+    /// A value in the arena.
+    mutating func temporary(_ type: TensorType) -> Operand { makeBuffer(type, .temporary) }
+
+    /// Appends a step.
+    mutating func step<Arguments>(
+        _ arguments: Arguments, _ kernel: @escaping spk_kernel, name: String = "\(Arguments.self)",
+        reads: [Operand],
+        writes: [Operand], replaceable: Set<Int> = []
+    ) {
+        steps.append(
+            PlannedStep(
+                step: spk_step(run: kernel, arguments: self.arguments.store(arguments)), name: name,
+                reads: reads.map(\.layout.base), writes: writes.map(\.layout.base), replaceable: replaceable))
+    }
+
+    /// The value in dense row-major order: itself, or a copy.
+    mutating func dense(_ operand: Operand) -> Operand {
+        if operand.isDense {
+            return Operand(
+                type: operand.type,
+                layout: Layout(
+                    base: operand.layout.base, offset: operand.layout.offset,
+                    strides: operand.type.shape.denseStrides))
+        }
+        let result = temporary(operand.type)
+        copy(operand, to: result)
+        return result
+    }
+
+    /// Copies one value to another place of the same shape.
+    mutating func copy(_ source: Operand, to target: Operand) {
+        guard source.type.shape.elementCount > 0 else { return }
+        let (dims, strides) = collapse(source.type.shape, [source.layout.strides, target.layout.strides])
+        var arguments = spk_copy()
+        arguments.rank = Int32(dims.count)
+        setDims(&arguments.dims, dims)
+        arguments.src = source.kernelOperand(strides: strides[0])
+        arguments.dst = target.kernelOperand(strides: strides[1])
+        step(arguments, spk_run_copy, reads: [source], writes: [target])
+    }
+
+    /// Fills a dense value with zeros.
+    mutating func zero(_ target: Operand) {
+        step(
+            spk_fill(
+                slot: target.slot, dtype: target.type.dtype.kernelType, offset: target.offset,
+                count: Int64(target.type.shape.elementCount), bits: 0),
+            spk_run_fill, reads: [], writes: [target])
+    }
+
+    /// Reduces `operand` over `axes` into the dense `target`.
+    mutating func reduce(_ operand: Operand, over axes: [Int], _ kernel: spk_reduction, to target: Operand) {
+        guard !axes.isEmpty else { return copy(operand, to: target) }
+        let shape = operand.type.shape
+        let significant = axes.filter { shape[$0] != 1 }
+        let first = significant.first ?? axes[0]
+        let last = significant.last ?? axes[0]
+        let kept = shape.indices.filter { !axes.contains($0) }
+        let isOneRun = kept.allSatisfy { $0 < first || $0 > last || shape[$0] == 1 }
+
+        // The order of summation depends on the logical shape only: strided operands are copied to row-major order first.
+        let source = isOneRun ? dense(operand) : dense(operand.permuted(kept + axes))
+        let count = axes.reduce(1) { $0 * shape[$1] }
+        let inner = isOneRun ? kept.filter { $0 > last }.reduce(1) { $0 * shape[$1] } : 1
+        let outer = kept.reduce(1) { $0 * shape[$1] } / Swift.max(inner, 1)
+        step(
+            spk_reduce(
+                reduction: Int32(bitPattern: kernel.rawValue), dtype: operand.type.dtype.kernelType,
+                outer: Int64(outer),
+                count: Int64(count), inner: Int64(inner), src: source.slot, dst: target.slot,
+                src_offset: source.offset,
+                dst_offset: target.offset),
+            spk_run_reduce, reads: [source], writes: [target])
+    }
+
+    /// `target` = `lhs` · `rhs`, dimensions given as [batch, rows, contracted] and [batch, contracted, columns].
+    mutating func contract(
+        _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand
+    ) {
+        let (a, aStrides) = grouped(lhs, lhsGroups)
+        let (b, bStrides) = grouped(rhs, rhsGroups)
+        func size(_ operand: Operand, _ axes: [Int]) -> Int64 {
+            Int64(axes.reduce(1) { $0 * operand.type.shape[$1] })
+        }
+        let (batch, m, n, k) = (
+            size(lhs, lhsGroups[0]), size(lhs, lhsGroups[1]), size(rhs, rhsGroups[2]), size(lhs, lhsGroups[2])
+        )
+        let c = target.kernelOperand(strides: [Int(m * n), Int(n), 1])
+        if lhs.type.dtype == .float32 {
+            var none = spk_operand()
+            none.slot = -1
+            step(
+                spk_gemm(
+                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
+                    b: b.kernelOperand(strides: bStrides), init: none, c: c),
+                spk_run_gemm, reads: [a, b], writes: [target])
+        } else {
+            step(
+                spk_matmul_plain(
+                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
+                    b: b.kernelOperand(strides: bStrides), c: c),
+                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain, reads: [a, b],
+                writes: [target])
+        }
+    }
+
+    /// The operand with each group of dimensions as one stride: as it lies, or copied where a group is not one run.
+    private mutating func grouped(_ operand: Operand, _ groups: [[Int]]) -> (Operand, [Int]) {
+        let strides = groups.map { stride(of: $0, in: operand) }
+        if strides.allSatisfy({ $0 != nil }) { return (operand, strides.map { $0 ?? 0 }) }
+        let copied = temporary(
+            TensorType(operand.type.dtype, operand.permuted(groups.flatMap { $0 }).type.shape))
+        copy(operand.permuted(groups.flatMap { $0 }), to: copied)
+        let sizes = groups.map { $0.reduce(1) { $0 * operand.type.shape[$1] } }
+        return (copied, [sizes[1] * sizes[2], sizes[2], 1])
+    }
+
+    /// The stride of a group of dimensions taken as one, or nil if they are not one run.
+    private func stride(of axes: [Int], in operand: Operand) -> Int? {
+        let axes = axes.filter { operand.type.shape[$0] != 1 }
+        for (a, b) in zip(axes, axes.dropFirst())
+        where operand.layout.strides[a] != operand.layout.strides[b] * operand.type.shape[b] { return nil }
+        return axes.last.map { operand.layout.strides[$0] } ?? 0
+    }
+}
+
+/// Merges neighbouring dimensions that every operand walks as one, and drops those of size 1; at least one remains.
+func collapse(_ shape: Shape, _ operands: [[Int]]) -> (dims: [Int], strides: [[Int]]) {
+    var dims: [Int] = []
+    var strides = operands.map { _ in [Int]() }
+    for (axis, size) in shape.enumerated() where size != 1 {
+        let continues =
+            !dims.isEmpty && zip(strides, operands).allSatisfy { $0[dims.count - 1] == $1[axis] * size }
+        if continues {
+            dims[dims.count - 1] *= size
+            for k in operands.indices { strides[k][dims.count - 1] = operands[k][axis] }
+        } else {
+            dims.append(size)
+            for k in operands.indices { strides[k].append(operands[k][axis]) }
+        }
+    }
+    return dims.isEmpty ? ([1], operands.map { _ in [0] }) : (dims, strides)
+}
+
+/// Writes dimensions into a kernel's fixed-size array.
+func setDims<Tuple>(_ target: inout Tuple, _ dims: [Int]) {
+    withUnsafeMutableBytes(of: &target) { bytes in
+        let typed = bytes.bindMemory(to: Int64.self)
+        for (k, size) in dims.enumerated() { typed[k] = Int64(size) }
+    }
+}

@@ -1,0 +1,135 @@
+// The typed intermediate form: a flat list of equations. What a function is after tracing.
+
+/// A value of a program, named by its number.
+public struct Variable: Sendable, Hashable {
+    let id: Int32
+
+    init(_ id: Int) { self.id = Int32(truncatingIfNeeded: id) }
+    var index: Int { Int(id) }
+}
+
+/// One operation of a program: results = primitive(inputs).
+public struct Equation: Sendable {
+    public var primitive: any Primitive
+    public var inputs: [Variable]
+    public var outputs: [Variable]
+    /// The module path that was current when the operation was recorded.
+    public var path: String
+}
+
+/// A function as data: inputs, constants, equations in the order of evaluation, outputs. Every variable is defined once,
+/// before its uses; `verify()` checks that and every type.
+public struct Program: Sendable {
+    /// The type of each variable, by its number.
+    public internal(set) var types: [TensorType] = []
+    public internal(set) var inputs: [Variable] = []
+    /// Variables whose values are part of the program.
+    public internal(set) var constants: [(variable: Variable, value: Tensor)] = []
+    public internal(set) var equations: [Equation] = []
+    public internal(set) var outputs: [Variable] = []
+
+    public func type(of variable: Variable) -> TensorType { types[variable.index] }
+    public var inputTypes: [TensorType] { inputs.map(type(of:)) }
+    public var outputTypes: [TensorType] { outputs.map(type(of:)) }
+
+    mutating func makeVariable(_ type: TensorType) -> Variable {
+        types.append(type)
+        return Variable(types.count - 1)
+    }
+
+    /// Evaluates the program on `arguments`: each equation is recorded in the current trace, or runs at once outside of any.
+    func evaluate(_ arguments: [Tensor]) throws -> [Tensor] {
+        var values = [Tensor?](repeating: nil, count: types.count)
+        for (variable, argument) in zip(inputs, arguments) { values[variable.index] = argument }
+        for (variable, value) in constants { values[variable.index] = value }
+        for equation in equations {
+            let operands = try equation.inputs.map { try Program.defined(values[$0.index], $0) }
+            let results = try ModulePath.$current.withValue(equation.path) {
+                try equation.primitive.run(operands)
+            }
+            for (variable, result) in zip(equation.outputs, results) { values[variable.index] = result }
+        }
+        return try outputs.map { try Program.defined(values[$0.index], $0) }
+    }
+
+    /// The value of a variable that an earlier equation must have defined.
+    static func defined<Value>(_ value: Value?, _ variable: Variable) throws -> Value {
+        guard let value else {
+            throw TensorError(
+                .structure, "Program", expected: "v\(variable.id) to be defined before its use",
+                got: "no definition")
+        }
+        return value
+    }
+}
+
+extension Primitive {
+    /// `apply` with the existential opened.
+    func run(_ inputs: [Tensor]) throws -> [Tensor] { try apply(self, inputs) }
+}
+
+// MARK: - Printing
+
+extension Program: CustomStringConvertible {
+    /// One equation a line: `v3:float32[20,5] = dotGeneral v0 v1 {contracting=…}`.
+    public var description: String {
+        func name(_ variable: Variable) -> String { "v\(variable.id)" }
+        func typed(_ variable: Variable) -> String { "\(name(variable)):\(type(of: variable))" }
+        var lines = ["program(\(inputs.map(typed).joined(separator: ", "))) {"]
+        for (variable, value) in constants { lines.append("  \(typed(variable)) = constant \(value)") }
+        for equation in equations {
+            let parameters = equation.primitive.parameterDescription
+            lines.append(
+                "  \(equation.outputs.map(typed).joined(separator: ", ")) = \(equation.primitive.name) "
+                    + equation.inputs.map(name).joined(separator: " ")
+                    + (parameters.isEmpty ? "" : " {\(parameters)}")
+                    + (equation.path.isEmpty ? "" : "  # \(equation.path)"))
+        }
+        lines.append("  return \(outputs.map(name).joined(separator: ", "))")
+        lines.append("}")
+        return lines.joined(separator: "\n")
+    }
+}
+
+// MARK: - Verifying
+
+extension Program {
+    /// Checks that each variable is defined once and before its uses, and that every equation's result types are what its
+    /// primitive's shape rule says. Run after each compiler pass in debug builds and in tests.
+    public func verify() throws {
+        var isDefined = [Bool](repeating: false, count: types.count)
+        func define(_ variable: Variable) throws {
+            guard variable.index < types.count, !isDefined[variable.index] else {
+                throw invalid("v\(variable.id) to be defined once", "a second definition")
+            }
+            isDefined[variable.index] = true
+        }
+        for variable in inputs { try define(variable) }
+        for (variable, value) in constants {
+            try define(variable)
+            guard value.type == type(of: variable) else {
+                throw invalid("\(type(of: variable)) for the constant v\(variable.id)", "\(value.type)")
+            }
+        }
+        for equation in equations {
+            for variable in equation.inputs where !isDefined[variable.index] {
+                throw invalid(
+                    "v\(variable.id) to be defined before its use in \(equation.primitive.name)",
+                    "a later definition")
+            }
+            let derived = try equation.primitive.outputTypes(equation.inputs.map(type(of:)))
+            guard derived == equation.outputs.map(type(of:)) else {
+                throw invalid(
+                    "\(equation.primitive.name) to give \(derived)", "\(equation.outputs.map(type(of:)))")
+            }
+            for variable in equation.outputs { try define(variable) }
+        }
+        for variable in outputs where !isDefined[variable.index] {
+            throw invalid("the output v\(variable.id) to be defined", "no definition")
+        }
+    }
+
+    private func invalid(_ expected: String, _ got: String) -> TensorError {
+        TensorError(.structure, "verify", expected: expected, got: got)
+    }
+}

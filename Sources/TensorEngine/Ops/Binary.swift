@@ -1,0 +1,267 @@
+// Elementwise operations of two operands, operators, and broadcasting between them.
+import CKernels
+
+/// An elementwise operation of two operands of the same type and shape.
+struct Binary: Primitive {
+    typealias Partial =
+        @Sendable (_ a: Tensor, _ b: Tensor, _ result: Tensor, _ tangent: Tensor) throws -> Tensor
+    typealias Transposed = @Sendable (_ cotangent: Tensor, _ other: Tensor) throws -> Tensor
+
+    let name: String
+    let opcode: spk_op
+    /// True where the result is a condition.
+    let isComparison: Bool
+    /// The tangents that a tangent of the first and of the second operand gives.
+    let partials: (Partial, Partial)?
+    /// Which operands the operation is linear in: with the other one fixed, or (add, sub) together.
+    let transposed: (Transposed?, Transposed?)
+
+    init(
+        _ name: String, _ opcode: spk_op, isComparison: Bool = false, partials: (Partial, Partial)? = nil,
+        transposed: (Transposed?, Transposed?) = (nil, nil)
+    ) {
+        self.name = name
+        self.opcode = opcode
+        self.isComparison = isComparison
+        self.partials = partials
+        self.transposed = transposed
+    }
+
+    static func == (a: Binary, b: Binary) -> Bool { a.name == b.name }
+    func hash(into hasher: inout Hasher) { hasher.combine(name) }
+    var parameterDescription: String { "" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        guard inputs[0] == inputs[1] else {
+            throw TensorError(
+                inputs[0].dtype == inputs[1].dtype ? .shape : .dtype, name,
+                expected: "two operands of one type and shape",
+                got: "\(inputs[0]) and \(inputs[1])")
+        }
+        return [TensorType(isComparison ? .bool : inputs[0].dtype, inputs[0].shape)]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        let (a, b) = (primals[0], primals[1])
+        let y = try self(a, b)
+        guard let partials, a.dtype.isFloating else { return ([y], [nil]) }
+        let fromA = try tangents[0].map { try partials.0(a, b, y, $0) }
+        let fromB = try tangents[1].map { try partials.1(a, b, y, $0) }
+        return ([y], [try sum(fromA, fromB)])
+    }
+
+    func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil] }
+        // For add and sub the other operand does not matter; for mul and div it is known.
+        let a = operands[0].isLinear ? try transposed.0?(cotangent, operands[1].known ?? cotangent) : nil
+        let b = operands[1].isLinear ? try transposed.1?(cotangent, operands[0].known ?? cotangent) : nil
+        return [a, b]
+    }
+
+    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
+        [
+            Batched(
+                try self(try inputs[0].materialized(size: size), try inputs[1].materialized(size: size)),
+                isMapped: true)
+        ]
+    }
+
+    var lowering: LoweringRule {
+        .elementwise { code, registers, inputs, _ in
+            [code.emit(opcode, inputs[0].dtype, registers[0], registers[1], isComparison: isComparison)]
+        }
+    }
+}
+
+/// The sum of two tangents or cotangents, where nil is zeros.
+func sum(_ a: Tensor?, _ b: Tensor?) throws -> Tensor? {
+    switch (a, b) {
+    case (let a?, let b?): try Binary.add(a, b)
+    default: a ?? b
+    }
+}
+
+extension Binary {
+    static let add = Binary(
+        "add", SPK_OP_ADD, partials: ({ _, _, _, t in t }, { _, _, _, t in t }),
+        transposed: ({ ct, _ in ct }, { ct, _ in ct }))
+    static let sub = Binary(
+        "sub", SPK_OP_SUB, partials: ({ _, _, _, t in t }, { _, _, _, t in try -t }),
+        transposed: ({ ct, _ in ct }, { ct, _ in try -ct }))
+    static let mul = Binary(
+        "mul", SPK_OP_MUL, partials: ({ _, b, _, t in try t * b }, { a, _, _, t in try a * t }),
+        transposed: ({ ct, b in try ct * b }, { ct, a in try a * ct }))
+    static let div = Binary(
+        "div", SPK_OP_DIV, partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
+        transposed: ({ ct, b in try ct / b }, nil))
+    static let rem = Binary(
+        "rem", SPK_OP_REM,
+        partials: ({ _, _, _, t in t }, { a, b, _, t in try -(t * (sign(a / b) * floor(abs(a / b)))) }))
+    static let pow = Binary(
+        "pow", SPK_OP_POW,
+        partials: (
+            { a, b, _, t in
+                try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))
+            },
+            { a, _, y, t in try t * (TensorEngine.log(select(TensorEngine.equal(a, 0), onesLike(a), a)) * y) }
+        ))
+    // Where both operands are equal, each gets half.
+    static let max = Binary("max", SPK_OP_MAX, partials: (shareOfFirst, shareOfSecond))
+    static let min = Binary("min", SPK_OP_MIN, partials: (shareOfFirst, shareOfSecond))
+    static let atan2 = Binary(
+        "atan2", SPK_OP_ATAN2,
+        partials: (
+            { a, b, _, t in try t * (b / (a * a + b * b)) },
+            { a, b, _, t in try -(t * (a / (a * a + b * b))) }
+        ))
+    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER)
+    static let and = Binary("and", SPK_OP_AND)
+    static let or = Binary("or", SPK_OP_OR)
+    static let xor = Binary("xor", SPK_OP_XOR)
+    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL)
+    static let shiftRightLogical = Binary("shiftRightLogical", SPK_OP_SHR_LOGICAL)
+    static let equal = Binary("equal", SPK_OP_EQ, isComparison: true)
+    static let notEqual = Binary("notEqual", SPK_OP_NE, isComparison: true)
+    static let less = Binary("less", SPK_OP_LT, isComparison: true)
+    static let lessEqual = Binary("lessEqual", SPK_OP_LE, isComparison: true)
+    static let greater = Binary("greater", SPK_OP_GT, isComparison: true)
+    static let greaterEqual = Binary("greaterEqual", SPK_OP_GE, isComparison: true)
+
+    private static let shareOfFirst: Partial = { a, b, y, t in try t * share(a, b, of: y) }
+    private static let shareOfSecond: Partial = { a, b, y, t in try t * share(b, a, of: y) }
+
+    /// 1 where `x` is the result alone, 1/2 where `other` is too, 0 elsewhere.
+    private static func share(_ x: Tensor, _ other: Tensor, of result: Tensor) throws -> Tensor {
+        let isResult = try TensorEngine.equal(x, result).astype(result.dtype)
+        return try isResult / (TensorEngine.equal(other, result).astype(result.dtype) + 1)
+    }
+}
+
+// MARK: - Literals beside tensors
+
+/// What can stand beside a tensor in an operation: a tensor, or a Swift number, which adopts the tensor's type.
+public protocol TensorConvertible {
+    /// The tensor, or the number as a scalar tensor in the type that it takes on beside `other`.
+    func tensor(beside other: DType) throws -> Tensor
+}
+
+extension Tensor: TensorConvertible {
+    public func tensor(beside other: DType) -> Tensor { self }
+}
+
+extension Int: TensorConvertible {
+    public func tensor(beside other: DType) throws -> Tensor {
+        try full([], Double(self), dtype: other.promoted(withLiteral: .integer))
+    }
+}
+
+extension Double: TensorConvertible {
+    public func tensor(beside other: DType) throws -> Tensor {
+        try full([], self, dtype: other.promoted(withLiteral: .floating))
+    }
+}
+
+extension Float: TensorConvertible {
+    public func tensor(beside other: DType) throws -> Tensor { try Double(self).tensor(beside: other) }
+}
+
+extension Bool: TensorConvertible {
+    public func tensor(beside other: DType) throws -> Tensor {
+        try full([], self ? 1 : 0, dtype: other.promoted(withLiteral: .bool))
+    }
+}
+
+/// Promotes both operands to one type, broadcasts them to one shape (NumPy's rules) and applies the primitive.
+func broadcasting(
+    _ primitive: Binary, _ a: some TensorConvertible, _ b: some TensorConvertible, asFloats: Bool = false
+) throws -> Tensor {
+    let first = (a as? Tensor) ?? (b as? Tensor)
+    let anchor = first?.dtype ?? .float32
+    let (x, y) = (
+        try a.tensor(beside: (b as? Tensor)?.dtype ?? anchor),
+        try b.tensor(beside: (a as? Tensor)?.dtype ?? anchor)
+    )
+    var dtype = DType.promote(x.dtype, y.dtype)
+    if asFloats { dtype = dtype.floating }
+    let shape = try broadcastShapes([x.shape, y.shape], for: primitive.name)
+    return try primitive(
+        try broadcastTo(x.astype(dtype), shape), try broadcastTo(y.astype(dtype), shape))
+}
+
+/// a + b, with broadcasting.
+public func + (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.add, a, b) }
+public func + (a: Tensor, b: some TensorConvertible) throws -> Tensor { try broadcasting(.add, a, b) }
+public func + (a: some TensorConvertible, b: Tensor) throws -> Tensor { try broadcasting(.add, a, b) }
+/// a - b, with broadcasting.
+public func - (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.sub, a, b) }
+public func - (a: Tensor, b: some TensorConvertible) throws -> Tensor { try broadcasting(.sub, a, b) }
+public func - (a: some TensorConvertible, b: Tensor) throws -> Tensor { try broadcasting(.sub, a, b) }
+/// a · b element by element, with broadcasting.
+public func * (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.mul, a, b) }
+public func * (a: Tensor, b: some TensorConvertible) throws -> Tensor { try broadcasting(.mul, a, b) }
+public func * (a: some TensorConvertible, b: Tensor) throws -> Tensor { try broadcasting(.mul, a, b) }
+/// a / b, always in floats, with broadcasting.
+public func / (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.div, a, b, asFloats: true) }
+public func / (a: Tensor, b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.div, a, b, asFloats: true)
+}
+public func / (a: some TensorConvertible, b: Tensor) throws -> Tensor {
+    try broadcasting(.div, a, b, asFloats: true)
+}
+
+/// The larger of two elements; NaN if either is NaN. Equal operands share the gradient.
+public func maximum(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.max, a, b)
+}
+/// The smaller of two elements; NaN if either is NaN. Equal operands share the gradient.
+public func minimum(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.min, a, b)
+}
+/// a to the power b, in floats. For whole constant exponents `integerPow` is faster.
+public func pow(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.pow, a, b, asFloats: true)
+}
+/// The remainder with the sign of the dividend (C's fmod).
+public func rem(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.rem, a, b)
+}
+/// The next representable number after `a` in the direction of `b`.
+public func nextAfter(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.nextAfter, a, b, asFloats: true)
+}
+public func equal(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.equal, a, b)
+}
+public func notEqual(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.notEqual, a, b)
+}
+public func less(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.less, a, b)
+}
+public func lessEqual(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.lessEqual, a, b)
+}
+public func greater(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.greater, a, b)
+}
+public func greaterEqual(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.greaterEqual, a, b)
+}
+/// Bitwise (integers) or logical (bool) and.
+public func and(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.and, a, b)
+}
+/// Bitwise (integers) or logical (bool) or.
+public func or(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.or, a, b)
+}
+/// Bitwise (integers) or logical (bool) exclusive or.
+public func xor(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.xor, a, b)
+}
+public func shiftLeft(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.shiftLeft, a, b)
+}
+public func shiftRightLogical(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.shiftRightLogical, a, b)
+}

@@ -1,0 +1,374 @@
+// Reading and adding at indices: take, takeAlongAxis, their transposes, argsort, oneHot.
+import CKernels
+
+/// What an index outside of the operand gives.
+public enum IndexMode: Sendable, Hashable {
+    /// The nearest valid element.
+    case clamp
+    /// NaN (for integers the lowest, or for unsigned ones the highest value), as jnp.take does by default.
+    case fill
+
+    var kernelMode: Int32 { Int32(bitPattern: (self == .clamp ? SPK_INDEX_CLAMP : SPK_INDEX_FILL).rawValue) }
+}
+
+/// Checks the index operand of a gather or scatter.
+private func checkIndices(_ type: TensorType, for name: String) throws {
+    guard type.dtype == .int32 else {
+        throw TensorError(.dtype, name, expected: "int32 indices", got: "\(type)")
+    }
+}
+
+/// Slices of the operand along one axis: the axis is replaced by the dimensions of the indices.
+struct Take: Primitive {
+    let axis: Int
+    let mode: IndexMode
+    var name: String { "take" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        let (operand, indices) = (inputs[0].shape, inputs[1].shape)
+        try checkIndices(inputs[1], for: name)
+        guard operand.indices.contains(axis), operand[axis] <= Int(Int32.max),
+            operand.rank + indices.rank - 1 <= TensorLimits.largestRank
+        else {
+            throw TensorError(
+                .argument, name, expected: "an axis of \(operand)", got: "\(axis), indices \(indices)")
+        }
+        return [
+            TensorType(
+                inputs[0].dtype, Shape(operand[..<axis] + indices.dimensions[...] + operand[(axis + 1)...]))
+        ]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        (
+            [try self(primals[0], primals[1])],
+            [try tangents[0].map { try Take(axis: axis, mode: .clamp)($0, primals[1]) }]
+        )
+    }
+
+    func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {
+        guard let cotangent = cotangents[0], let indices = operands[1].known else { return [nil, nil] }
+        let size = operands[0].type.shape[axis]
+        let clamped = mode == .clamp ? try clip(indices, 0, Swift.max(size - 1, 0)) : indices
+        return [try ScatterAdd(axis: axis, size: size)(cotangent, clamped), nil]
+    }
+
+    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
+        let (operand, indices) = (inputs[0], inputs[1])
+        switch (operand.isMapped, indices.isMapped) {
+        case (false, false): return [Batched(try self(operand.tensor, indices.tensor), isMapped: false)]
+        case (true, false):
+            return [
+                Batched(try Take(axis: axis + 1, mode: mode)(operand.tensor, indices.tensor), isMapped: true)
+            ]
+        case (false, true):
+            return [
+                Batched(try moveAxis(self(operand.tensor, indices.tensor), from: axis, to: 0), isMapped: true)
+            ]
+        case (true, true):
+            // Members side by side along the axis: member b's index i is b·count + i, once it is known to be inside.
+            let count = operand.tensor.shape[axis + 1]
+            let front = try moveAxis(operand.tensor, from: axis + 1, to: 1)
+            let merged = try reshape(front, Shape([size * count] + front.shape.dropFirst(2)))
+            let offsets = try iota(.int32, shape: indices.tensor.shape) * count
+            let isInside = try and(greaterEqual(indices.tensor, 0), less(indices.tensor, count))
+            let shifted = try offsets + clip(indices.tensor, 0, Swift.max(count - 1, 0))
+            let index = mode == .clamp ? shifted : try select(isInside, shifted, -1)
+            let taken = try Take(axis: 0, mode: mode)(merged, index)
+            // [size, indices…, rest…] with the operand's leading dimensions to be moved before the indices.
+            let indexRank = indices.tensor.rank - 1
+            let permutation =
+                [0] + (0..<axis).map { 1 + indexRank + $0 } + (0..<indexRank).map { 1 + $0 }
+                + (axis..<(operand.tensor.rank - 2)).map { 1 + indexRank + $0 }
+            return [Batched(try TensorEngine.transpose(taken, axes: permutation), isMapped: true)]
+        }
+    }
+
+    var lowering: LoweringRule {
+        .kernel { builder, inputs, outputs in
+            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
+            let split = AxisSplit(source.type.shape, axis: axis)
+            builder.step(
+                spk_take(
+                    dtype: source.type.dtype.kernelType, mode: mode.kernelMode, outer: split.outer,
+                    count: split.count,
+                    inner: split.inner, indices: Int64(indices.type.shape.elementCount), src: source.slot,
+                    index: indices.slot, dst: outputs[0].slot, src_offset: source.offset,
+                    index_offset: indices.offset,
+                    dst_offset: outputs[0].offset),
+                spk_run_take, reads: [source, indices], writes: outputs)
+        }
+    }
+}
+
+/// The transpose of `Take`: adds slices into zeros along one axis, in the order of the indices. Indices outside are dropped.
+struct ScatterAdd: Primitive {
+    let axis: Int
+    /// The result's size along `axis`.
+    let size: Int
+    var name: String { "scatterAdd" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        let (updates, indices) = (inputs[0].shape, inputs[1].shape)
+        try checkIndices(inputs[1], for: name)
+        guard axis >= 0, size >= 0, size <= Int(Int32.max), updates.rank >= axis + indices.rank,
+            Shape(updates[axis..<(axis + indices.rank)]) == indices
+        else {
+            throw TensorError(
+                .shape, name, expected: "updates with the dimensions of the indices \(indices) at \(axis)",
+                got: "\(updates)")
+        }
+        return [
+            TensorType(inputs[0].dtype, Shape(updates[..<axis] + [size] + updates[(axis + indices.rank)...]))
+        ]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        ([try self(primals[0], primals[1])], [try tangents[0].map { try self($0, primals[1]) }])
+    }
+
+    func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {
+        guard let cotangent = cotangents[0], let indices = operands[1].known else { return [nil, nil] }
+        let taken = try Take(axis: axis, mode: .clamp)(cotangent, indices)
+        let isInside = try and(greaterEqual(indices, 0), less(indices, size))
+        let mask = try broadcastInDim(
+            isInside, shape: taken.shape, dimensions: (0..<indices.rank).map { axis + $0 })
+        return [try select(mask, taken, zerosLike(taken)), nil]
+    }
+
+    func batch(_ inputs: [Batched], size members: Int) throws -> [Batched] {
+        let (updates, indices) = (inputs[0], inputs[1])
+        if !indices.isMapped {
+            let lifted = updates.isMapped ? ScatterAdd(axis: axis + 1, size: size) : self
+            return [Batched(try lifted(updates.tensor, indices.tensor), isMapped: updates.isMapped)]
+        }
+        // Members side by side along one merged axis, as in Take.
+        let rank = indices.tensor.rank - 1
+        let all = try updates.materialized(size: members)
+        let permutation =
+            [0] + (0..<rank).map { 1 + axis + $0 } + (0..<axis).map { 1 + $0 }
+            + ((1 + axis + rank)..<all.rank)
+        let front = try TensorEngine.transpose(all, axes: permutation)
+        let isInside = try and(greaterEqual(indices.tensor, 0), less(indices.tensor, size))
+        let shifted = try select(
+            isInside, indices.tensor + iota(.int32, shape: indices.tensor.shape) * size, -1)
+        let merged = try ScatterAdd(axis: 0, size: members * size)(front, shifted)
+        let split = try reshape(merged, Shape([members, size] + merged.shape.dropFirst()))
+        return [Batched(try moveAxis(split, from: 1, to: axis + 1), isMapped: true)]
+    }
+
+    var lowering: LoweringRule {
+        .kernel { builder, inputs, outputs in
+            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
+            let split = AxisSplit(outputs[0].type.shape, axis: axis)
+            builder.zero(outputs[0])
+            builder.step(
+                spk_scatter_add(
+                    dtype: source.type.dtype.kernelType, outer: split.outer, count: split.count,
+                    inner: split.inner,
+                    indices: Int64(indices.type.shape.elementCount), src: source.slot, index: indices.slot,
+                    dst: outputs[0].slot, src_offset: source.offset, index_offset: indices.offset,
+                    dst_offset: outputs[0].offset),
+                spk_run_scatter_add, reads: [source, indices], writes: outputs)
+        }
+    }
+}
+
+/// One element of each line of the operand along an axis; operand and indices agree in all other dimensions.
+struct TakeAlongAxis: Primitive {
+    let axis: Int
+    let mode: IndexMode
+    var name: String { "takeAlongAxis" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        let (operand, indices) = (inputs[0].shape, inputs[1].shape)
+        try checkIndices(inputs[1], for: name)
+        guard operand.rank == indices.rank, operand.indices.contains(axis), operand[axis] <= Int(Int32.max),
+            operand.removing(axes: [axis]) == indices.removing(axes: [axis])
+        else {
+            throw TensorError(
+                .shape, name, expected: "indices that agree with \(operand) in all dimensions but \(axis)",
+                got: "\(indices)")
+        }
+        return [TensorType(inputs[0].dtype, indices)]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        let tangent = try tangents[0].map { try TakeAlongAxis(axis: axis, mode: .clamp)($0, primals[1]) }
+        return ([try self(primals[0], primals[1])], [tangent])
+    }
+
+    func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {
+        guard let cotangent = cotangents[0], let indices = operands[1].known else { return [nil, nil] }
+        let size = operands[0].type.shape[axis]
+        let clamped = mode == .clamp ? try clip(indices, 0, Swift.max(size - 1, 0)) : indices
+        return [try ScatterAddAlongAxis(axis: axis, size: size)(cotangent, clamped), nil]
+    }
+
+    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
+        let lifted = TakeAlongAxis(axis: axis + 1, mode: mode)
+        return [
+            Batched(
+                try lifted(try inputs[0].materialized(size: size), try inputs[1].materialized(size: size)),
+                isMapped: true)
+        ]
+    }
+
+    var lowering: LoweringRule {
+        .kernel { builder, inputs, outputs in
+            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
+            let split = AxisSplit(source.type.shape, axis: axis)
+            builder.step(
+                spk_take_along(
+                    dtype: source.type.dtype.kernelType, mode: mode.kernelMode, outer: split.outer,
+                    count: split.count,
+                    inner: split.inner, indices: Int64(indices.type.shape[axis]), src: source.slot,
+                    index: indices.slot,
+                    dst: outputs[0].slot, src_offset: source.offset, index_offset: indices.offset,
+                    dst_offset: outputs[0].offset),
+                spk_run_take_along, reads: [source, indices], writes: outputs)
+        }
+    }
+}
+
+/// The transpose of `TakeAlongAxis`: adds elements into zeros along an axis. Indices outside are dropped.
+struct ScatterAddAlongAxis: Primitive {
+    let axis: Int
+    let size: Int
+    var name: String { "scatterAddAlongAxis" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        try checkIndices(inputs[1], for: name)
+        guard inputs[0].shape == inputs[1].shape, inputs[0].shape.indices.contains(axis), size >= 0 else {
+            throw TensorError(
+                .shape, name, expected: "updates and indices of one shape",
+                got: "\(inputs[0]) and \(inputs[1])")
+        }
+        var shape = inputs[0].shape
+        shape[axis] = size
+        return [TensorType(inputs[0].dtype, shape)]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        ([try self(primals[0], primals[1])], [try tangents[0].map { try self($0, primals[1]) }])
+    }
+
+    func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {
+        guard let cotangent = cotangents[0], let indices = operands[1].known else { return [nil, nil] }
+        let taken = try TakeAlongAxis(axis: axis, mode: .clamp)(cotangent, indices)
+        let isInside = try and(greaterEqual(indices, 0), less(indices, size))
+        return [try select(isInside, taken, zerosLike(taken)), nil]
+    }
+
+    func batch(_ inputs: [Batched], size members: Int) throws -> [Batched] {
+        let lifted = ScatterAddAlongAxis(axis: axis + 1, size: size)
+        let (updates, indices) = (
+            try inputs[0].materialized(size: members), try inputs[1].materialized(size: members)
+        )
+        return [Batched(try lifted(updates, indices), isMapped: true)]
+    }
+
+    var lowering: LoweringRule {
+        .kernel { builder, inputs, outputs in
+            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
+            let split = AxisSplit(outputs[0].type.shape, axis: axis)
+            builder.zero(outputs[0])
+            builder.step(
+                spk_scatter_add_along(
+                    dtype: source.type.dtype.kernelType, outer: split.outer, count: split.count,
+                    inner: split.inner,
+                    indices: Int64(indices.type.shape[axis]), src: source.slot, index: indices.slot,
+                    dst: outputs[0].slot,
+                    src_offset: source.offset, index_offset: indices.offset, dst_offset: outputs[0].offset),
+                spk_run_scatter_add_along, reads: [source, indices], writes: outputs)
+        }
+    }
+}
+
+/// The indices that sort each line along the last axis, stably, NaN last.
+struct ArgSort: Primitive {
+    let isDescending: Bool
+    var name: String { "argsort" }
+
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        guard let last = inputs[0].shape.last, last <= Int(Int32.max) else {
+            throw TensorError(
+                .shape, name, expected: "rank 1 or more, lines below 2³¹ elements", got: "\(inputs[0])")
+        }
+        return [TensorType(.int32, inputs[0].shape)]
+    }
+
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        ([try self(primals[0])], [nil])
+    }
+
+    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
+        [Batched(try self(inputs[0].tensor), isMapped: inputs[0].isMapped)]
+    }
+
+    var lowering: LoweringRule {
+        .kernel { builder, inputs, outputs in
+            let source = builder.dense(inputs[0])
+            let split = AxisSplit(source.type.shape, axis: source.type.shape.rank - 1)
+            let scratch = builder.temporary(
+                TensorType(.uint8, [Int(clamping: spk_argsort_scratch_bytes(split.count))]))
+            builder.step(
+                spk_argsort(
+                    dtype: source.type.dtype.kernelType, descending: isDescending ? 1 : 0, outer: split.outer,
+                    count: split.count, src: source.slot, dst: outputs[0].slot, scratch: scratch.slot,
+                    src_offset: source.offset, dst_offset: outputs[0].offset, scratch_offset: scratch.offset),
+                spk_run_argsort, reads: [source], writes: outputs + [scratch])
+        }
+    }
+}
+
+// MARK: - The functions
+
+/// Negative indices count from the end.
+private func wrapped(_ indices: Tensor, count: Int) throws -> Tensor {
+    let indices = try indices.astype(.int32)
+    return try select(less(indices, 0), indices + count, indices)
+}
+
+/// The elements of `x` at `indices` along `axis`. Negative indices count from the end; indices outside give NaN (`.fill`) or
+/// the nearest element (`.clamp`).
+public func take(_ x: Tensor, _ indices: Tensor, axis: Int = 0, mode: IndexMode = .fill) throws -> Tensor {
+    let axis = try x.shape.normalized(axis: axis, for: "take")
+    return try Take(axis: axis, mode: mode)(x, try wrapped(indices, count: x.shape[axis]))
+}
+
+/// `x[…, indices[…, j, …], …]` along `axis`; `indices` has the rank of `x` and its sizes, or 1, elsewhere.
+public func takeAlongAxis(_ x: Tensor, _ indices: Tensor, axis: Int, mode: IndexMode = .fill) throws -> Tensor
+{
+    let axis = try x.shape.normalized(axis: axis, for: "takeAlongAxis")
+    guard indices.rank == x.rank else {
+        throw TensorError(
+            .shape, "takeAlongAxis", expected: "indices of rank \(x.rank)", got: "\(indices.type)")
+    }
+    var (common, other) = (indices.shape, x.shape)
+    (common[axis], other[axis]) = (1, 1)
+    let shape = try broadcastShapes([common, other], for: "takeAlongAxis")
+    var (indexShape, operandShape) = (shape, shape)
+    (indexShape[axis], operandShape[axis]) = (indices.shape[axis], x.shape[axis])
+    return try TakeAlongAxis(axis: axis, mode: mode)(
+        try broadcastTo(x, operandShape), try broadcastTo(wrapped(indices, count: x.shape[axis]), indexShape))
+}
+
+/// The indices that sort `x` along `axis`: stable, NaN last.
+public func argsort(_ x: Tensor, axis: Int = -1, descending: Bool = false) throws -> Tensor {
+    let axis = try x.shape.normalized(axis: axis, for: "argsort")
+    let order = try ArgSort(isDescending: descending)(try moveAxis(x, from: axis, to: -1))
+    return try moveAxis(order, from: -1, to: axis)
+}
+
+/// `x` sorted along `axis`: stable, NaN last.
+public func sort(_ x: Tensor, axis: Int = -1) throws -> Tensor {
+    try takeAlongAxis(x, argsort(x, axis: axis), axis: axis)
+}
+
+/// Rows of zeros with a one at each index, as a new last dimension; a row of zeros for an index outside.
+public func oneHot(_ indices: Tensor, count: Int, dtype: DType = .float32) throws -> Tensor {
+    let shape = Shape(indices.shape.dimensions + [count])
+    let positions = try iota(.int32, shape: shape, dimension: indices.rank)
+    return try equal(expandDims(indices.astype(.int32), axis: -1), positions).astype(dtype)
+}

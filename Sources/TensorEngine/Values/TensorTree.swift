@@ -1,0 +1,112 @@
+// Trees of tensors: what transformations take and return.
+
+/// A value made of tensors, which transformations can take apart and put together again: a tensor, a `Tree`, a
+/// `FrozenDict`, arrays of those, or a type of your own that lists its parts.
+public protocol TensorTree: Sendable {
+    /// Appends the tensors, in the tree's fixed order (dictionaries by key, as JAX flattens them).
+    func appendLeaves(to leaves: inout [Tensor])
+
+    /// The same tree with other tensors, taken from `leaves` in the order of `appendLeaves`.
+    func replacingLeaves(from leaves: inout LeafCursor) throws -> Self
+
+    /// Appends what besides the tensors' types distinguishes this tree (keys, lengths), so that a compiled function is not
+    /// reused for another structure. By default nothing: right for types with a fixed set of tensors.
+    func appendStructure(to structure: inout [String])
+}
+
+/// Hands out replacement leaves one after the other.
+public struct LeafCursor: Sendable {
+    private let leaves: [Tensor]
+    private var position = 0
+
+    public init(_ leaves: [Tensor]) { self.leaves = leaves }
+
+    /// The next leaf. Throws when there are fewer leaves than the tree needs.
+    public mutating func next() throws -> Tensor {
+        guard position < leaves.count else {
+            throw TensorError(
+                .structure, "replacingLeaves", expected: "a tensor for each leaf of the tree",
+                got: "\(leaves.count) tensors")
+        }
+        defer { position += 1 }
+        return leaves[position]
+    }
+
+    /// Throws unless every leaf was used.
+    func finish() throws {
+        guard position == leaves.count else {
+            throw TensorError(
+                .structure, "replacingLeaves", expected: "\(position) tensors, one for each leaf of the tree",
+                got: "\(leaves.count)")
+        }
+    }
+}
+
+extension TensorTree {
+    public func appendStructure(to structure: inout [String]) {}
+
+    /// The tensors in the tree's fixed order.
+    public var leaves: [Tensor] {
+        var result: [Tensor] = []
+        appendLeaves(to: &result)
+        return result
+    }
+
+    /// The same tree with other tensors.
+    public func replacingLeaves(_ leaves: [Tensor]) throws -> Self {
+        var cursor = LeafCursor(leaves)
+        let result = try replacingLeaves(from: &cursor)
+        try cursor.finish()
+        return result
+    }
+
+    /// The tree with every tensor transformed.
+    public func map(_ transform: (Tensor) throws -> Tensor) throws -> Self {
+        // A loop: `map` on an array of tensors would mean this very method.
+        var results: [Tensor] = []
+        for leaf in leaves { results.append(try transform(leaf)) }
+        return try replacingLeaves(results)
+    }
+
+    /// The tree whose tensors are `transform(own, other's)`, for two trees of the same number of leaves.
+    public func map<Other: TensorTree>(
+        _ other: Other, _ transform: (Tensor, Tensor) throws -> Tensor
+    ) throws -> Self {
+        let (mine, others) = (leaves, other.leaves)
+        guard mine.count == others.count else {
+            throw TensorError(
+                .structure, "map", expected: "two trees of the same structure, \(mine.count) tensors each",
+                got: "\(others.count) tensors in the second")
+        }
+        return try replacingLeaves(try zip(mine, others).map(transform))
+    }
+}
+
+extension Tensor: TensorTree {
+    public func appendLeaves(to leaves: inout [Tensor]) { leaves.append(self) }
+    public func replacingLeaves(from leaves: inout LeafCursor) throws -> Tensor { try leaves.next() }
+}
+
+extension Array: TensorTree where Element: TensorTree {
+    public func appendLeaves(to leaves: inout [Tensor]) {
+        for element in self { element.appendLeaves(to: &leaves) }
+    }
+    public func replacingLeaves(from leaves: inout LeafCursor) throws -> [Element] {
+        try map { try $0.replacingLeaves(from: &leaves) }
+    }
+    public func appendStructure(to structure: inout [String]) {
+        structure.append("\(count)")
+        for element in self { element.appendStructure(to: &structure) }
+    }
+}
+
+extension Optional: TensorTree where Wrapped: TensorTree {
+    public func appendLeaves(to leaves: inout [Tensor]) { self?.appendLeaves(to: &leaves) }
+    public func replacingLeaves(from leaves: inout LeafCursor) throws -> Wrapped? {
+        try map { try $0.replacingLeaves(from: &leaves) }
+    }
+    public func appendStructure(to structure: inout [String]) {
+        structure.append({ if case .none = self { "none" } else { "some" } }())
+        self?.appendStructure(to: &structure)
+    }
+}

@@ -6,7 +6,8 @@
 #include <sys/wait.h>
 
 int clinux_spawn(
-    const char *path, char *const *arguments, char *const *environment, int input, int output, int errors, pid_t *process) {
+    const char *path, char *const *arguments, char *const *environment, int input, int output, int errors,
+    pid_t *process) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int result = posix_spawn_file_actions_init(&actions);

@@ -8,8 +8,8 @@ import Store
 package enum DatasetPinning {
     private static let splits = ["train", "validation", "test"]
 
-    /// The effective spec with `data.*.dataset` pinned to the digests of now, and those datasets. Throws `SpecErrors`
-    /// with a `dataset_not_found` for each that is unknown, with the nearest known name.
+    /// The effective spec with `data.*.dataset` pinned to the digests of now, and those datasets. Throws
+    /// `SpecErrors` with a `dataset_not_found` for each that is unknown, with the nearest known name.
     package static func pin(_ spec: JSONValue, in store: Store) async throws -> (JSONValue, [DatasetRecord]) {
         guard case .object(var members) = spec, case .object(var data)? = members["data"] else {
             return (spec, [])

@@ -43,8 +43,8 @@ package struct RetentionPolicy: Sendable, Hashable {
         }
     }
 
-    /// The checkpoints with the best values of the policy's metric, best first; ties go to the earlier step, and a
-    /// NaN is never best.
+    /// The checkpoints with the best values of the policy's metric, best first; ties go to the earlier step,
+    /// and a NaN is never best.
     package func ranking(_ checkpoints: [CheckpointRecord]) -> [CheckpointRecord] {
         guard let best else { return [] }
         return
@@ -60,6 +60,14 @@ package struct RetentionPolicy: Sendable, Hashable {
                 return left.checkpoint.step < right.checkpoint.step
             }
             .map(\.checkpoint)
+    }
+
+    /// The best checkpoint, as the job shows it; nil without a policy, or without a value of its metric.
+    package func bestMetric(of checkpoints: [CheckpointRecord]) -> BestMetric? {
+        guard let best, let first = ranking(checkpoints).first, let value = first.metrics[best.metric] else {
+            return nil
+        }
+        return BestMetric(metric: best.metric, value: value, step: first.step, checkpoint: first.id)
     }
 
     /// What may go, oldest first. Never the newest (a resume needs it), a final one, or a pinned one.

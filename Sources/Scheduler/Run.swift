@@ -1,8 +1,9 @@
-// What the scheduler holds in memory about its workers and about the jobs they run. The truth is in the rows; this is
-// only the connection between a row and a process. Confined to the scheduler.
+// What the scheduler holds in memory about its workers and about the jobs they run. The truth is in the rows;
+// this is only the connection between a row and a process. Confined to the scheduler.
 
 import JobSpec
 import Store
+import Synchronization
 
 final class Worker {
     let id: Int
@@ -13,6 +14,11 @@ final class Worker {
     var run: Run?
     var end: ProcessEnd?
     var protocolError: String?
+    /// We killed it, and wait for its end.
+    var isCondemned = false
+
+    /// Alive, without a job, and staying so.
+    var isSpare: Bool { run == nil && end == nil && !isCondemned }
 
     init(id: Int, process: WorkerProcess) {
         self.id = id
@@ -47,11 +53,28 @@ final class Run {
     var killer: Task<Void, Never>?
     var step = 0
     var examples = 0
+    let unstored = UnstoredMetrics()
 
     init(job: String, slot: Int, worker: Worker) {
         self.job = job
         self.slot = slot
         self.worker = worker
+    }
+}
+
+/// Metric reports that the store could not take (a full disk). They are stored with the next checkpoint, or
+/// the attempt's end: a checkpoint promises that every point before it is there.
+final class UnstoredMetrics: Sendable {
+    private let reports = Mutex<[MetricsReport]>([])
+
+    var all: [MetricsReport] { reports.withLock { $0 } }
+
+    func add(_ report: MetricsReport) {
+        reports.withLock { if $0.last?.step != report.step { $0.append(report) } }
+    }
+
+    func removeFirst(_ count: Int) {
+        reports.withLock { $0.removeFirst(min(count, $0.count)) }
     }
 }
 

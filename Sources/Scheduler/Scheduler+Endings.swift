@@ -1,4 +1,5 @@
-// The end of an attempt: what the worker said last, how its process ended, and what was asked decide together.
+// The end of an attempt: what the worker said last, how its process ended, and what was asked decide
+// together.
 
 import Glibc
 import JobSpec
@@ -32,28 +33,43 @@ extension Scheduler {
             resumedFrom: run.resumedFrom, isDraining: run.wish == .drain,
             backoffLimitSeconds: configuration.backoffLimitSeconds)
         let id = run.job
-        do {
-            let job = try await store.write { transaction -> JobRecord in
-                var job = try transaction.job(id)
-                try closing.apply(to: &job, in: transaction)
-                return job
+        let unstored = run.unstored
+        _ = await storing("the end of an attempt", of: id) { transaction in
+            var job = try transaction.job(id)
+            for report in unstored.all where job.state.holdsWorker {
+                try transaction.append(report, to: &job)
             }
-            logger.info(
-                "an attempt ended",
-                metadata: [
-                    "job": "\(id)", "attempt": "\(run.attempt)", "end": "\(end)", "state": "\(job.state)",
-                ])
-        } catch {
-            // The rows keep the open attempt, and the next start of the server makes them true.
-            logger.error(
-                "the end of an attempt was not stored", metadata: ["job": "\(id)", "error": "\(error)"])
+            try closing.apply(to: &job, in: transaction)
         }
+        logger.info(
+            "an attempt ended",
+            metadata: [
+                "job": "\(id)", "attempt": "\(run.attempt)", "end": "\(end)",
+                "state": "\(store.cachedJob(id: id)?.state.rawValue ?? "?")",
+            ])
         let cause = ending.cause
         counters.update { $0.workerExits[cause, default: 0] += 1 }
         runs[id] = nil
         refresh(id)
         schedule()
         noteIdle()
+    }
+
+    /// Stores what must not be lost while the attempt's row is open: tried again for as long as the store may
+    /// recover (a full disk). False if it was not; then the next start of the server makes the rows true.
+    func storing(
+        _ what: String, of job: String, _ body: @escaping @Sendable (WriteTransaction) throws -> Void
+    ) async -> Bool {
+        while true {
+            do {
+                try await store.write(.full, body)
+                return true
+            } catch {
+                logger.error("\(what) was not stored", metadata: ["job": "\(job)", "error": "\(error)"])
+                guard case StoreError.diskFull = error, phase == .serving else { return false }
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
     }
 
     private func ending(of run: Run, _ end: ProcessEnd) -> Ending {
@@ -138,7 +154,8 @@ struct Closing: Sendable {
     }
 
     private func crash(_ detail: String, _ job: inout JobRecord, _ transaction: WriteTransaction) throws {
-        // Nobody wants another attempt of a job that is being cancelled, and a death in the midst of it costs none.
+        // Nobody wants another attempt of a job that is being cancelled, and a death in the midst of it costs
+        // none.
         let isCounted = job.state != .cancelling && !isDraining
         try transaction.closeAttempt(
             of: &job, outcome: .crashed, end: end, detail: detail, counted: isCounted)

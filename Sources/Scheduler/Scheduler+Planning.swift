@@ -1,11 +1,13 @@
-// Plans: a spare worker traces the model without data and says what the job is, or what is wrong with its spec.
+// Plans: a spare worker traces the model without data and says what the job is, or what is wrong with its
+// spec.
 
 import Glibc
 import JobSpec
 import Store
 
 extension Scheduler {
-    /// Throws `SpecErrors` if the spec cannot run, `.plannerFailed` or `.plannerTimedOut` if nobody could tell.
+    /// Throws `SpecErrors` if the spec cannot run, `.plannerFailed` or `.plannerTimedOut` if nobody could
+    /// tell.
     package func plan(effectiveSpec: JSONValue) async throws -> JobPlan {
         guard phase == .serving || phase == .recovering else { throw Self.stopping }
         let datasets = try await DatasetPinning.locations(of: effectiveSpec, in: store)
@@ -36,7 +38,7 @@ extension Scheduler {
     /// Gives waiting plans to the spare worker that has the fewest.
     func dispatchPlans() {
         while !waitingPlans.isEmpty {
-            let spares = workers.values.filter { $0.run == nil && $0.end == nil && $0.protocolError == nil }
+            let spares = workers.values.filter(\.isSpare)
             guard let worker = spares.min(by: { ($0.plans.count, $0.id) < ($1.plans.count, $1.id) }) else {
                 return
             }
@@ -61,7 +63,8 @@ extension Scheduler {
         let lines = await worker.process.lastLogLines(3).joined(separator: " | ")
         for (index, request) in plans.enumerated() where !request.isAnswered {
             request.deaths += 1
-            if (isCulpritKnown && index == 0) || request.deaths > 2 || phase == .draining || phase == .stopped
+            if (isCulpritKnown && !worker.isCondemned && index == 0) || request.deaths > 2
+                || phase == .draining || phase == .stopped
             {
                 request.answer(
                     .failure(SchedulerError.plannerFailed(detail: "the worker \(end.explanation). \(lines)")))
@@ -83,7 +86,10 @@ extension Scheduler {
             guard let index = worker.plans.firstIndex(where: { $0.id == id }) else { continue }
             worker.plans.remove(at: index).answer(.failure(error))
             // The one that it is at blocks all others, and the next job too: those move to another worker.
-            if index == 0, worker.run == nil { worker.process.signal(SIGKILL) }
+            if index == 0, worker.run == nil {
+                condemn(worker)
+                ensureWorkers()
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-// The recovery pass: after a crash the rows say what was, and the machine what is. One pass makes them agree; running
-// it again changes nothing.
+// The recovery pass: after a crash the rows say what was, and the machine what is. One pass makes them agree;
+// running it again changes nothing.
 
 import Foundation
 import Glibc
@@ -25,8 +25,8 @@ extension Scheduler {
         return report
     }
 
-    /// Kills the worker of a server that is gone, and waits until it is gone too: two workers in one folder would
-    /// write over each other. Never touches a process that only has its number.
+    /// Kills the worker of a server that is gone, and waits until it is gone too: two workers in one folder
+    /// would write over each other. Never touches a process that only has its number.
     private func endLeftover(_ process: ProcessIdentity) async throws -> Bool {
         guard ProcessTable.isAlive(process) else { return false }
         logger.warning("ending a worker that outlived its server", metadata: ["pid": "\(process.pid)"])
@@ -44,8 +44,8 @@ extension Scheduler {
         return true
     }
 
-    /// A job whose attempt died with its server: honours what was asked of it, or puts it back into the queue, to go on
-    /// from the newest checkpoint that verifies. Costs none of its attempts.
+    /// A job whose attempt died with its server: honours what was asked of it, or puts it back into the
+    /// queue, to go on from the newest checkpoint that verifies. Costs none of its attempts.
     private func recover(_ job: JobRecord, _ report: inout RecoveryReport) async throws {
         let (resume, corrupt) = try await newestVerified(of: job)
         let id = job.id
@@ -94,7 +94,8 @@ extension Scheduler {
         let keepsArtifacts: Bool
     }
 
-    /// Files first, then rows, in pieces that let other writes through. What fails is tried again at the next start.
+    /// Files first, then rows, in pieces that let other writes through. What fails is tried again at the next
+    /// start.
     func finishDeletion(of id: String, keepsArtifacts: Bool) async {
         do {
             let folder = store.folder.job(id)
@@ -111,9 +112,7 @@ extension Scheduler {
         cleanups += 1
         Task {
             do {
-                let marked = try await self.store.write {
-                    try $0.unfinishedDeletions().filter { $0.job == job }
-                }
+                let marked = try await self.store.checkpointsBeingDeleted(of: job)
                 for checkpoint in marked { await self.finishDeletion(of: checkpoint) }
             } catch {
                 self.logger.error(
@@ -128,9 +127,9 @@ extension Scheduler {
         do {
             let path = "\(store.folder.checkpoints(job: checkpoint.job))/\(checkpoint.folder)"
             let away = "\(store.folder.temporary)/\(checkpoint.id)"
-            // Moved away in the transaction: an attempt that begins meanwhile marks what it clears (`open`), and may
-            // write a folder of the same name after it.
-            try await store.write { transaction in
+            // Moved away in the transaction: an attempt that begins meanwhile marks what it clears (`open`),
+            // and may write a folder of the same name after it.
+            try await store.write(.relaxed) { transaction in
                 guard try transaction.checkpoint(checkpoint.id).status == .deleting else { return }
                 if rename(path, away) != 0, errno != ENOENT {
                     throw StoreError.folder(

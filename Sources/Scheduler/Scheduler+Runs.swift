@@ -15,7 +15,8 @@ extension Scheduler {
 
     // MARK: The beginning
 
-    /// From the decision to the command: finds the checkpoint to resume from, commits the attempt, tells the worker.
+    /// From the decision to the command: finds the checkpoint to resume from, commits the attempt, tells the
+    /// worker.
     func begin(_ run: Run) async {
         do {
             let job = try await store.job(id: run.job)
@@ -25,7 +26,7 @@ extension Scheduler {
             } catch let error as Unstartable {
                 return try await abandon(run, error)
             }
-            guard run.worker.end == nil, phase == .serving,
+            guard run.worker.end == nil, !run.worker.isCondemned, phase == .serving,
                 let opened = try await open(run, preparation)
             else { return release(run) }
             run.attempt = opened.attempt
@@ -168,18 +169,14 @@ extension Scheduler {
     /// Paused, cancelled or drained between the commit of the attempt and the command.
     private func closeUnstarted(_ run: Run) async {
         let id = run.job
-        do {
-            try await store.write { transaction in
-                var job = try transaction.job(id)
-                guard job.state.holdsWorker else { return }
-                try transaction.closeAttempt(
-                    of: &job, outcome: job.state == .cancelling ? .cancelled : .stopped, end: nil)
-                let reason: JobReason = job.state == .preparing ? .serverRestart : .user
-                try transaction.transition(&job, .interrupted, reason: reason)
-                try transaction.save(&job)
-            }
-        } catch {
-            logger.error("an attempt was not closed", metadata: ["job": "\(id)", "error": "\(error)"])
+        _ = await storing("the end of an attempt", of: id) { transaction in
+            var job = try transaction.job(id)
+            guard job.state.holdsWorker else { return }
+            let isWished = job.state == .pausing || job.state == .cancelling
+            try transaction.closeAttempt(
+                of: &job, outcome: job.state == .cancelling ? .cancelled : .stopped, end: nil)
+            try transaction.transition(&job, .interrupted, reason: isWished ? .user : .serverRestart)
+            try transaction.save(&job)
         }
         release(run)
     }
@@ -221,23 +218,17 @@ extension Scheduler {
     private func takeStart(_ step: Int, _ total: Int, from run: Run) async {
         let (id, attempt) = (run.job, run.attempt)
         let resumed = run.resumedFrom?.id
-        do {
-            try await store.write { transaction in
-                var job = try transaction.job(id)
-                guard job.attempt == attempt, job.state.holdsWorker else { return }
-                job.progress.step = Int64(step)
-                job.progress.stepsTotal = Int64(total)
-                if job.state == .preparing {
-                    try transaction.transition(
-                        &job, .started,
-                        details: [
-                            "step": JSONValue(step), "checkpoint": resumed.map(JSONValue.string) ?? .null,
-                        ])
-                }
-                try transaction.save(&job)
+        _ = await storing("a start", of: id) { transaction in
+            var job = try transaction.job(id)
+            guard job.attempt == attempt, job.state.holdsWorker else { return }
+            job.progress.step = Int64(step)
+            job.progress.stepsTotal = Int64(total)
+            if job.state == .preparing {
+                try transaction.transition(
+                    &job, .started,
+                    details: ["step": JSONValue(step), "checkpoint": resumed.map(JSONValue.string) ?? .null])
             }
-        } catch {
-            logger.error("a start was not stored", metadata: ["job": "\(id)", "error": "\(error)"])
+            try transaction.save(&job)
         }
     }
 
@@ -251,13 +242,21 @@ extension Scheduler {
             $0.steps += Int64(steps)
             $0.examples += Int64(examples)
         }
+        let unstored = run.unstored
         store.enqueue(.relaxed) { transaction in
             var job = try transaction.job(id)
             guard job.attempt == attempt, job.state.holdsWorker else { return }
-            try transaction.append(report, to: &job)
-            try transaction.save(&job)
+            do {
+                try transaction.append(report, to: &job)
+                try transaction.save(&job)
+            } catch {
+                // Before the intents behind this one run: one of them may be the checkpoint.
+                unstored.add(report)
+                throw error
+            }
         } completion: { [logger] error in
             guard let error else { return }
+            unstored.add(report)
             logger.error("metric points were not stored", metadata: ["job": "\(id)", "error": "\(error)"])
         }
     }
@@ -269,7 +268,7 @@ extension Scheduler {
             let resume = Digest(hex: report.resumeSHA256), report.stateBytes >= 0, report.resumeBytes >= 0
         else {
             run.worker.protocolError = "a checkpoint report with the folder \(name) or digests that are none"
-            run.worker.process.signal(SIGKILL)
+            condemn(run.worker)
             return
         }
         let new = NewCheckpoint(
@@ -277,44 +276,37 @@ extension Scheduler {
             resumeDigest: resume, resumeBytes: Int64(report.resumeBytes),
             metrics: Dictionary(report.metrics.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
             cause: report.cause)
-        do {
-            // Read back before the row says that it exists.
-            if let defect = try await offThread({ CheckpointFiles.defect(of: new, in: folder) }) {
-                counters.update { $0.checkpointVerifyFailures += 1 }
-                logger.error(
-                    "a checkpoint is not what was reported",
-                    metadata: ["job": "\(run.job)", "defect": "\(defect)"])
-                return
-            }
-            let (id, attempt, retention) = (run.job, run.attempt, run.spec.retention)
-            let deletes = try await store.write { transaction -> Bool in
-                var job = try transaction.job(id)
-                guard job.attempt == attempt, job.state.holdsWorker else { return false }
-                _ = try transaction.add(new, to: &job)
-                let existing = try transaction.committedCheckpoints(of: job)
-                job.best = retention.best.flatMap { best in
-                    retention.ranking(existing).first.map {
-                        BestMetric(
-                            metric: best.metric, value: $0.metrics[best.metric] ?? .nan, step: $0.step,
-                            checkpoint: $0.id)
-                    }
-                }
-                let superfluous = retention.superfluous(existing)
-                for checkpoint in superfluous {
-                    try transaction.beginDeletion(of: checkpoint, job: &job, reason: "retention policy")
-                }
-                try transaction.save(&job)
-                return !superfluous.isEmpty
-            }
-            run.checkpointStep = report.step
-            counters.update {
-                $0.checkpointWrites[report.cause, default: 0] += 1
-                $0.checkpointBytes += new.stateBytes + new.resumeBytes
-                $0.lastCheckpoint = .now
-            }
-            if deletes { finishCheckpointDeletions(of: run.job) }
-        } catch {
-            logger.error("a checkpoint was not stored", metadata: ["job": "\(run.job)", "error": "\(error)"])
+        // Read back before the row says that it exists.
+        let defect = try? await offThread { CheckpointFiles.defect(of: new, in: folder) }
+        if let defect = defect ?? nil {
+            counters.update { $0.checkpointVerifyFailures += 1 }
+            logger.error(
+                "a checkpoint is not what was reported",
+                metadata: ["job": "\(run.job)", "defect": "\(defect)"])
+            return
         }
+        let (id, attempt, retention, unstored) = (run.job, run.attempt, run.spec.retention, run.unstored)
+        let late = unstored.all
+        let isStored = await storing("a checkpoint", of: id) { transaction in
+            var job = try transaction.job(id)
+            guard job.attempt == attempt, job.state.holdsWorker else { return }
+            for report in unstored.all { try transaction.append(report, to: &job) }
+            _ = try transaction.add(new, to: &job)
+            let existing = try transaction.committedCheckpoints(of: job)
+            job.best = retention.bestMetric(of: existing)
+            for checkpoint in retention.superfluous(existing) {
+                try transaction.beginDeletion(of: checkpoint, job: &job, reason: "retention policy")
+            }
+            try transaction.save(&job)
+        }
+        guard isStored else { return }
+        unstored.removeFirst(late.count)
+        run.checkpointStep = report.step
+        counters.update {
+            $0.checkpointWrites[report.cause, default: 0] += 1
+            $0.checkpointBytes += new.stateBytes + new.resumeBytes
+            $0.lastCheckpoint = .now
+        }
+        if retention.last != nil { finishCheckpointDeletions(of: run.job) }
     }
 }

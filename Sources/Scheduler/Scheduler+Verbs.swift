@@ -1,5 +1,5 @@
-// What clients may ask. Each verb is one transaction: the intent is durable before it is acknowledged, and what the
-// processes must do about it follows.
+// What clients may ask. Each verb is one transaction: the intent is durable before it is acknowledged, and
+// what the processes must do about it follows.
 
 import Glibc
 import Hashing
@@ -51,7 +51,8 @@ extension Scheduler {
         return outcome
     }
 
-    /// Cancelling what is cancelled changes nothing; cancelling what is being cancelled can only make it quicker.
+    /// Cancelling what is cancelled changes nothing; cancelling what is being cancelled can only make it
+    /// quicker.
     package func cancel(
         id: String, graceSeconds: Double? = nil, checkpoint: Bool = false, reason: String? = nil
     ) async throws -> JobRecord {
@@ -233,7 +234,8 @@ extension Scheduler {
         }
     }
 
-    /// SIGTERM after the grace, SIGKILL of the group some seconds later. A second call starts the clock again.
+    /// SIGTERM after the grace, SIGKILL of the group some seconds later. A second call starts the clock
+    /// again.
     func arm(_ run: Run, afterSeconds seconds: Double) {
         run.killer?.cancel()
         let killAfter = configuration.killAfterSeconds

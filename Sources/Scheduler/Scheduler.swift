@@ -1,8 +1,8 @@
-// The keeper: who gives queued jobs to workers, keeps a warm worker in reserve, and stops them all in order. The verbs,
-// the life of a run, planning and recovery are in the extensions beside this file.
+// The keeper: who gives queued jobs to workers, keeps a warm worker in reserve, and stops them all in order.
+// The verbs, the life of a run, planning and recovery are in the extensions beside this file.
 //
-// Every change of a job happens in a transaction of the store, which asks the transition table; what is here reacts to
-// what was committed. So it does not matter in which order two tasks learn of their commits.
+// Every change of a job happens in a transaction of the store, which asks the transition table; what is here
+// reacts to what was committed. So it does not matter in which order two tasks learn of their commits.
 
 import Dispatch
 import Glibc
@@ -86,8 +86,8 @@ package actor Scheduler {
         }
     }
 
-    /// Asks every run for a checkpoint and puts its job back into the queue; what has not stopped after the grace is
-    /// killed, and resumes from the checkpoint before. Returns when no worker is left.
+    /// Asks every run for a checkpoint and puts its job back into the queue; what has not stopped after the
+    /// grace is killed, and resumes from the checkpoint before. Returns when no worker is left.
     package func shutdown(graceSeconds: Double) async {
         guard phase != .draining, phase != .stopped else { return }
         phase = .draining
@@ -159,12 +159,14 @@ package actor Scheduler {
     func schedule() {
         guard phase == .serving else { return }
         let used = Set(runs.values.map(\.slot))
-        let ready = workers.values.filter { $0.run == nil && $0.ready != nil && $0.end == nil }.sorted {
+        let ready = workers.values.filter { $0.isSpare && $0.ready != nil }.sorted {
             $0.id < $1.id
         }
+        let freeSlots = (0..<configuration.slots).filter { !used.contains($0) }
         let decision = SchedulingDecision(
             QueueSnapshot(
-                jobs: Array(queue.values), freeSlots: (0..<configuration.slots).filter { !used.contains($0) },
+                // A long queue is looked at only when something can come of it.
+                jobs: freeSlots.isEmpty ? [] : Array(queue.values), freeSlots: freeSlots,
                 readyWorkers: ready.count, now: .now,
                 longestDelaySeconds: max(configuration.backoffLimitSeconds, 3600)))
         for (start, worker) in zip(decision.starts, ready) {
@@ -177,7 +179,7 @@ package actor Scheduler {
         setWake(decision.wakeAt)
         ensureWorkers(waiting: decision.waitingForWorkers)
         let (depth, busy) = (queue.count, runs.count)
-        let warm = workers.values.count { $0.run == nil && $0.ready != nil && $0.end == nil }
+        let warm = workers.values.count { $0.isSpare && $0.ready != nil }
         let started = Int64(decision.starts.count)
         counters.update {
             $0.queueDepth = depth
@@ -208,7 +210,7 @@ package actor Scheduler {
     /// One warm worker in reserve, and one more for each job that waits for nothing else.
     func ensureWorkers(waiting: Int = 0) {
         guard phase == .serving || phase == .recovering, !isStartDelayed else { return }
-        let spare = workers.values.count { $0.run == nil && $0.end == nil }
+        let spare = workers.values.count { $0.isSpare }
         var missing = 1 + waiting - spare - workersStarting
         while missing > 0 {
             missing -= 1
@@ -281,7 +283,7 @@ package actor Scheduler {
                 "a worker broke the protocol",
                 metadata: ["pid": "\(worker.process.pid)", "error": "\(detail)"])
             worker.protocolError = detail
-            worker.process.signal(SIGKILL)
+            condemn(worker)
         case .ended(let end):
             worker.end = end
             workers[id] = nil
@@ -310,6 +312,11 @@ package actor Scheduler {
     /// For a worker without a job that is not needed any more.
     func retire(_ worker: Worker) {
         worker.process.closeInput()
+        condemn(worker)
+    }
+
+    func condemn(_ worker: Worker) {
+        worker.isCondemned = true
         worker.process.signal(SIGKILL)
     }
 
@@ -319,7 +326,7 @@ package actor Scheduler {
         } catch {
             logger.error("a command does not fit", metadata: ["error": "\(error)"])
             worker.protocolError = "\(error)"
-            worker.process.signal(SIGKILL)
+            condemn(worker)
         }
     }
 }

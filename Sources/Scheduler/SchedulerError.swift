@@ -1,5 +1,5 @@
-// What the scheduler answers when it cannot do what was asked. Errors of the store that are not about the request
-// (disk full, read-only) come through as `StoreError`.
+// What the scheduler answers when it cannot do what was asked. Errors of the store that are not about the
+// request (disk full, read-only) come through as `StoreError`.
 
 import JobSpec
 import Store

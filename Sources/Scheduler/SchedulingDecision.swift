@@ -1,4 +1,5 @@
-// Which queued jobs start now: a pure function of a snapshot, so that it can be explained, replayed and simulated.
+// Which queued jobs start now: a pure function of a snapshot, so that it can be explained, replayed and
+// simulated.
 
 import Store
 

@@ -1,5 +1,5 @@
-// A worker's standard error: kept in memory until the worker has a job, then appended to the attempt's log file, with a
-// limit. The last part stays in memory for error reports.
+// A worker's standard error: kept in memory until the worker has a job, then appended to the attempt's log
+// file, with a limit. The last part stays in memory for error reports.
 
 import Glibc
 

@@ -1,5 +1,5 @@
-// One worker process: lines in, reports out, its log, and its end as the operating system tells it. Knows nothing of
-// jobs.
+// One worker process: lines in, reports out, its log, and its end as the operating system tells it. Knows
+// nothing of jobs.
 
 import CLinux
 import Dispatch
@@ -242,7 +242,8 @@ final class WorkerProcess: @unchecked Sendable {
 
     // MARK: Log
 
-    /// From now on what the worker writes to its standard error goes to this file, and what it wrote before too.
+    /// From now on what the worker writes to its standard error goes to this file, and what it wrote before
+    /// too.
     func startLog(path: String, limitBytes: Int64) {
         queue.async { self.log.open(path: path, limitBytes: limitBytes) }
     }

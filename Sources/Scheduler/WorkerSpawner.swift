@@ -1,5 +1,6 @@
 // Starts processes from one thread that never ends. A child asks to be killed when its parent dies
-// (PR_SET_PDEATHSIG), and to the kernel "parent" is the thread that started it: a thread of a pool may go at any time.
+// (PR_SET_PDEATHSIG), and to the kernel "parent" is the thread that started it: a thread of a pool may go at
+// any time.
 
 import CLinux
 import Foundation

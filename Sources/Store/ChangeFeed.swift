@@ -1,5 +1,6 @@
-// Who wants to know that a job changed is told after the commit, in commit order. A signal says only *that*: what
-// happened is read from the store after the last sequence one has seen, so a slow listener misses nothing.
+// Who wants to know that a job changed is told after the commit, in commit order. A signal says only *that*:
+// what happened is read from the store after the last sequence one has seen, so a slow listener misses
+// nothing.
 
 import Synchronization
 
@@ -29,8 +30,8 @@ package final class ChangeFeed: Sendable {
         state.withLock { $0.all.count + $0.byJob.values.reduce(0) { $0 + $1.count } }
     }
 
-    /// Signals of one job, or of all. Unread signals are merged into the newest. Subscribe first, then read the
-    /// store: a commit in between then shows up in both.
+    /// Signals of one job, or of all. Unread signals are merged into the newest. Subscribe first, then read
+    /// the store: a commit in between then shows up in both.
     package func subscribe(job: String? = nil) -> AsyncStream<ChangeSignal> {
         let (stream, continuation) = AsyncStream<ChangeSignal>.makeStream(
             bufferingPolicy: .bufferingNewest(1))

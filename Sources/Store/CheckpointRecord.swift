@@ -31,7 +31,8 @@ package struct CheckpointRecord: Sendable, Hashable, Identifiable {
 
 package typealias CheckpointCause = CheckpointReport.Cause
 
-/// Deletion is in two phases: `deleting` says so durably, then the files go, then `deleted` stays as the tombstone.
+/// Deletion is in two phases: `deleting` says so durably, then the files go, then `deleted` stays as the
+/// tombstone.
 package enum CheckpointStatus: String, Sendable, Hashable, CaseIterable {
     case committed, corrupt, deleting, deleted
 }

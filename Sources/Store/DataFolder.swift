@@ -63,7 +63,8 @@ package struct DataFolder: Sendable, Hashable {
     }
 }
 
-/// Exclusive use of a data folder for as long as this lives; the kernel lets go of it when the process ends, however.
+/// Exclusive use of a data folder for as long as this lives; the kernel lets go of it when the process ends,
+/// however.
 package final class DataFolderLock: Sendable {
     private let descriptor: Int32
     /// Whether the last holder did not say good-bye: it crashed, was killed, or lost power.
@@ -86,7 +87,8 @@ package final class DataFolderLock: Sendable {
             }
             throw StoreError.locked(path: folder.path, pid: Self.pid(bytes.prefix(max(0, count))))
         }
-        previousHolderDied = Self.pid(bytes.prefix(max(0, pread(descriptor, &bytes, bytes.count, 0)))) != nil
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        previousHolderDied = Self.pid(bytes.prefix(max(0, count))) != nil
         let text = Array("\(getpid())\n".utf8)
         guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
             let detail = String(cString: strerror(errno))

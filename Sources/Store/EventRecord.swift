@@ -1,4 +1,5 @@
-// What happened to a job, for ever: one row per transition and per other thing worth telling. Never changed once written.
+// What happened to a job, for ever: one row per transition and per other thing worth telling. Never changed
+// once written.
 
 import JobSpec
 
@@ -26,7 +27,8 @@ package enum EventKind: String, Sendable, Hashable, CaseIterable {
     case checkpointDeleted = "checkpoint_deleted"
     /// {id, step, detail}: its bytes are not what was written; an older one is used.
     case checkpointCorrupt = "checkpoint_corrupt"
-    /// {after_step, points}: metric points of more finished steps than this are void; they will be computed again.
+    /// {after_step, points}: metric points of more finished steps than this are void; they will be computed
+    /// again.
     case metricsDiscarded = "metrics_discarded"
     /// {name?, priority?, labels?}
     case updated

@@ -1,5 +1,5 @@
-// Identifiers of jobs and checkpoints: a prefix and a UUIDv7 (RFC 9562 §5.7) in 26 lower-case Crockford base32 digits.
-// Within one process they sort in the order of their making, also when the clock steps back.
+// Identifiers of jobs and checkpoints: a prefix and a UUIDv7 (RFC 9562 §5.7) in 26 lower-case Crockford
+// base32 digits. Within one process they sort in the order of their making, also when the clock steps back.
 
 import Synchronization
 

@@ -1,12 +1,14 @@
-// The current records of live and recently touched jobs in memory, so that a status poll needs no SQLite. The writer
-// updates it after each commit, in commit order; readers may add what they found, unless a commit came in between.
+// The current records of live and recently touched jobs in memory, so that a status poll needs no SQLite. The
+// writer updates it after each commit, in commit order; readers may add what they found, unless a commit came
+// in between.
 
 import Synchronization
 
 final class JobCache: Sendable {
     private struct State: Sendable {
         var jobs: [String: JobRecord] = [:]
-        /// Ended jobs in the order they were added; the first goes when there are too many. An entry may be stale.
+        /// Ended jobs in the order they were added; the first goes when there are too many. An entry may be
+        /// stale.
         var ended: [String] = []
         var endedStart = 0
         var commits: UInt64 = 0

@@ -1,4 +1,5 @@
-// What a list of jobs asks for, and the SQL that answers it: keyset pages on the submission order, always by an index.
+// What a list of jobs asks for, and the SQL that answers it: keyset pages on the submission order, always by
+// an index.
 
 import GRDB
 import Hashing

@@ -1,5 +1,5 @@
-// A job as the rows have it: identity, state, progress, intents. The specs themselves are documents of their own
-// (`Store.spec`), because most readers of a job do not want them.
+// A job as the rows have it: identity, state, progress, intents. The specs themselves are documents of their
+// own (`Store.effectiveSpec`), as is the plan, because most readers of a job do not want them.
 
 import Hashing
 import JobSpec
@@ -26,12 +26,11 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
     /// SHA-256 of the submitted bytes and of the effective spec's canonical bytes.
     package let specDigest: Digest
     package let effectiveSpecDigest: Digest
-    /// What the worker computed at submission; null when it was submitted without a plan.
-    package let plan: JSONValue
 
     /// Number of the current or last attempt; 0 before the first.
     package var attempt: Int = 0
-    /// Attempts that ended in a way that counts against `attemptsMax` since submission or the last explicit retry.
+    /// Attempts that ended in a way that counts against `attemptsMax` since submission or the last explicit
+    /// retry.
     package var failures: Int = 0
     package let attemptsMax: Int
     package let backoffSeconds: Double
@@ -56,7 +55,8 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
     package var cancelReason: String?
     package var pauseRequestedAt: Timestamp?
 
-    /// The job's last event: its number within the job (gapless from 1), and the commit sequence of the server.
+    /// The job's last event: its number within the job (gapless from 1), and the commit sequence of the
+    /// server.
     package var eventCount: Int64 = 0
     package var lastSequence: Int64 = 0
 
@@ -66,8 +66,7 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
 
     package init(
         id: String, ordinal: Int64, name: String, labels: [String: String], queue: String, priority: Int,
-        createdAt: Timestamp, specDigest: Digest, effectiveSpecDigest: Digest, plan: JSONValue,
-        attemptsMax: Int,
+        createdAt: Timestamp, specDigest: Digest, effectiveSpecDigest: Digest, attemptsMax: Int,
         backoffSeconds: Double
     ) {
         self.id = id
@@ -80,7 +79,6 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
         self.stateSince = createdAt
         self.specDigest = specDigest
         self.effectiveSpecDigest = effectiveSpecDigest
-        self.plan = plan
         self.attemptsMax = attemptsMax
         self.backoffSeconds = backoffSeconds
     }

@@ -15,8 +15,9 @@ enum JobRow {
         "pause_requested_at", "event_count", "last_sequence",
     ]
     static let fixedColumns = [
-        "id", "created_at", "spec_digest", "effective_spec_digest", "plan", "attempts_max", "backoff_seconds",
+        "id", "created_at", "spec_digest", "effective_spec_digest", "attempts_max", "backoff_seconds",
         "ordinal",
+        "plan",
     ]
 
     static let updateSQL =
@@ -41,11 +42,11 @@ enum JobRow {
         ]
     }
 
-    static func fixedArguments(of job: JobRecord) -> StatementArguments {
+    static func fixedArguments(of job: JobRecord, plan: JSONValue) -> StatementArguments {
         [
             job.id, job.createdAt.milliseconds, Columns.data(job.specDigest),
-            Columns.data(job.effectiveSpecDigest),
-            job.plan.serialized(), job.attemptsMax, job.backoffSeconds, job.ordinal,
+            Columns.data(job.effectiveSpecDigest), job.attemptsMax,
+            job.backoffSeconds, job.ordinal, plan.serialized(),
         ]
     }
 
@@ -55,7 +56,7 @@ enum JobRow {
             labels: try Columns.labels(row["labels"]), queue: row["queue"], priority: row["priority"],
             createdAt: Columns.time(row["created_at"]), specDigest: try Columns.digest(row["spec_digest"]),
             effectiveSpecDigest: try Columns.digest(row["effective_spec_digest"]),
-            plan: try Columns.json(row["plan"]), attemptsMax: row["attempts_max"],
+            attemptsMax: row["attempts_max"],
             backoffSeconds: row["backoff_seconds"])
         job.revision = row["revision"]
         job.state = try Columns.named(row["state"])

@@ -1,5 +1,5 @@
-// The nine states of a job, why it is in one, what a client may ask, and what can happen to it. The rules that connect
-// them are in TransitionTable.swift.
+// The nine states of a job, why it is in one, what a client may ask, and what can happen to it. The rules
+// that connect them are in TransitionTable.swift.
 
 package enum JobState: String, Sendable, Hashable, CaseIterable {
     case queued, preparing, running, pausing, paused, cancelling, succeeded, failed, cancelled

@@ -1,4 +1,5 @@
-// The tables. A migration is never edited once a version with it was released: changes are new migrations at the end.
+// The tables. A migration is never edited once a version with it was released: changes are new migrations at
+// the end.
 
 import GRDB
 

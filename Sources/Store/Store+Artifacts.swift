@@ -82,6 +82,19 @@ extension Store {
         }
     }
 
+    /// Those of the job that are marked, and whose files may still be there.
+    package func checkpointsBeingDeleted(of job: String) async throws -> [CheckpointRecord] {
+        try await reading { database in
+            try Self.rows(
+                database,
+                """
+                SELECT checkpoints.* FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
+                WHERE checkpoints.status = 'deleting' AND jobs.id = ? ORDER BY checkpoints.ordinal
+                """, [job]
+            ).map { try CheckpointRow.decode($0, job: job) }
+        }
+    }
+
     /// Throws `.notFound`, and `.gone` for one that was deleted or found corrupt.
     package func checkpoint(id: String) async throws -> CheckpointRecord {
         try await reading { database in

@@ -52,6 +52,14 @@ extension Store {
         try await document(job.effectiveSpecDigest)
     }
 
+    /// What a worker computed at submission; null if the job was submitted without a plan.
+    package func plan(of job: JobRecord) async throws -> JSONValue {
+        try await reading { database in
+            let row = try Self.row(database, "SELECT plan FROM jobs WHERE ordinal = ?", [job.ordinal])
+            return try row.map { try Columns.json($0["plan"]) } ?? .null
+        }
+    }
+
     private func document(_ digest: Digest) async throws -> [UInt8] {
         try await reading { database in
             guard
@@ -86,7 +94,8 @@ extension Store {
     /// Events of one job behind a commit sequence (the id of a server-sent event), oldest first.
     package func events(of job: JobRecord, after sequence: Int64, limit: Int) async throws -> [EventRecord] {
         try await reading { database in
-            // Numbers and sequences of a job grow together: from the newest back, the first old one is where to go on.
+            // Numbers and sequences of a job grow together: from the newest back, the first old one is where
+            // to go on.
             let last = try Self.row(
                 database,
                 "SELECT number FROM events WHERE job = ? AND sequence <= ? ORDER BY number DESC LIMIT 1",

@@ -1,5 +1,5 @@
-// The truth: one SQLite file, written by one writer, read by a pool. Opening, writing, and what is known without
-// reading; the reads are in the extensions beside this file.
+// The truth: one SQLite file, written by one writer, read by a pool. Opening, writing, and what is known
+// without reading; the reads are in the extensions beside this file.
 
 import Foundation
 import GRDB
@@ -28,8 +28,8 @@ package final class Store: Sendable {
     /// The last server on this folder did not stop in order.
     package let wasUnclean: Bool
 
-    /// Opens, or makes, the database of the data folder, and locks the folder. Throws `.locked` if another server has
-    /// it, `.newerSchema` if a newer version wrote it.
+    /// Opens, or makes, the database of the data folder, and locks the folder. Throws `.locked` if another
+    /// server has it, `.newerSchema` if a newer version wrote it.
     package init(folder: DataFolder, configuration: StoreConfiguration = StoreConfiguration())
         throws(StoreError)
     {
@@ -91,8 +91,9 @@ package final class Store: Sendable {
 
     // MARK: Writing
 
-    /// Runs `body` in a transaction that it may share with others, and returns once the commit is as durable as asked.
-    /// What `body` throws undoes what it did and nothing else. Bodies run in the order of these calls.
+    /// Runs `body` in a transaction that it may share with others, and returns once the commit is as durable
+    /// as asked. What `body` throws undoes what it did and nothing else. Bodies run in the order of these
+    /// calls.
     package func write<Value: Sendable>(
         _ durability: Durability = .full, _ body: @escaping @Sendable (WriteTransaction) throws -> Value
     ) async throws -> Value {
@@ -140,7 +141,8 @@ package final class Store: Sendable {
         lock.release()
     }
 
-    /// For tests of recovery: lets go of the folder the way a killed server does, with nothing said or finished.
+    /// For tests of recovery: lets go of the folder the way a killed server does, with nothing said or
+    /// finished.
     func abandon() {
         writer.refuseAll(.closed)
         changes.finish()
@@ -149,7 +151,8 @@ package final class Store: Sendable {
 
     // MARK: Known without reading
 
-    /// The current record of a live or recently touched job, without SQLite. Nil says nothing: ask `job(id:)`.
+    /// The current record of a live or recently touched job, without SQLite. Nil says nothing: ask
+    /// `job(id:)`.
     package func cachedJob(id: String) -> JobRecord? { cache.job(id) }
 
     /// Every job that has not ended, in the order of submission.

@@ -1,5 +1,5 @@
-// A moment of wall-clock time, in whole milliseconds since 1970: what rows hold and people read. Durations are measured
-// with a monotonic clock elsewhere.
+// A moment of wall-clock time, in whole milliseconds since 1970: what rows hold and people read. Durations
+// are measured with a monotonic clock elsewhere.
 
 import Glibc
 

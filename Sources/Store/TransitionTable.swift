@@ -1,5 +1,6 @@
-// The job state machine as a value: from which state, by which trigger, to which state. The verbs, `allowed_actions`,
-// the scheduler and the recovery pass all ask this one table; the store refuses everything else.
+// The job state machine as a value: from which state, by which trigger, to which state. The verbs,
+// `allowed_actions`, the scheduler and the recovery pass all ask this one table; the store refuses everything
+// else.
 
 package struct TransitionTable: Sendable {
     package struct Rule: Sendable, Hashable {
@@ -53,7 +54,8 @@ package struct TransitionTable: Sendable {
                     .pauseRequested: .pausing, .cancelRequested: .cancelling, .finished: .succeeded,
                     .attemptFailed: .failed, .attemptLost: .queued, .interrupted: .queued, .stopped: .queued,
                 ])
-            // A pause that was asked for is honoured however the attempt ends, unless it ended for good first.
+            // A pause that was asked for is honoured however the attempt ends, unless it ended for good
+            // first.
             + from(
                 .pausing,
                 [
@@ -81,7 +83,8 @@ package struct TransitionTable: Sendable {
 }
 
 extension JobAction {
-    /// The transition that the action asks for; nil for `delete`, which is the end of the row rather than a state.
+    /// The transition that the action asks for; nil for `delete`, which is the end of the row rather than a
+    /// state.
     package var trigger: TransitionTrigger? {
         switch self {
         case .pause: .pauseRequested

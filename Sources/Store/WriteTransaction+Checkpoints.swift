@@ -31,8 +31,8 @@ package struct NewCheckpoint: Sendable {
 }
 
 extension WriteTransaction {
-    /// Adds the row and its event. The same bytes at the same step again (an attempt that was asked to pause where it
-    /// resumed) only update the cause. The caller saves the job.
+    /// Adds the row and its event. The same bytes at the same step again (an attempt that was asked to pause
+    /// where it resumed) only update the cause. The caller saves the job.
     package func add(_ new: NewCheckpoint, to job: inout JobRecord) throws -> CheckpointRecord {
         if let known = try committedCheckpoint(of: job, step: new.step) {
             if known.stateDigest == new.stateDigest, known.resumeDigest == new.resumeDigest {
@@ -120,7 +120,8 @@ extension WriteTransaction {
             [status.rawValue, status == .committed ? nil : now.milliseconds, reason, checkpoint.ordinal])
     }
 
-    /// First phase of a deletion: from here on it is gone for readers, and its files may go. The caller saves the job.
+    /// First phase of a deletion: from here on it is gone for readers, and its files may go. The caller saves
+    /// the job.
     package func beginDeletion(of checkpoint: CheckpointRecord, job: inout JobRecord, reason: String) throws {
         guard checkpoint.status == .committed else { return }
         try mark(checkpoint, .deleting, reason: reason)

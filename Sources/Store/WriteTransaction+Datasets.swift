@@ -75,8 +75,8 @@ extension WriteTransaction {
         Set(try rows("SELECT DISTINCT digest FROM datasets").map { try Columns.digest($0["digest"]) })
     }
 
-    /// Refused while a job refers to these bytes and no other name has them. The file goes after the commit, with the
-    /// last row that stands for it.
+    /// Refused while a job refers to these bytes and no other name has them. The file goes after the commit,
+    /// with the last row that stands for it.
     package func deleteDataset(_ dataset: DatasetRecord) throws {
         let digest = Columns.data(dataset.digest)
         let others = try row("SELECT COUNT(*) AS n FROM datasets WHERE digest = ?", [digest])

@@ -6,7 +6,8 @@ import Hashing
 import JobSpec
 
 extension WriteTransaction {
-    /// First phase: gone for every reader, with a tombstone that says when and why. Throws `.conflict` unless it ended.
+    /// First phase: gone for every reader, with a tombstone that says when and why. Throws `.conflict` unless
+    /// it ended.
     package func beginDeletion(of job: JobRecord, keepsArtifacts: Bool, reason: String) throws {
         guard job.state.isTerminal else {
             throw StoreError.conflict(job: job.id, state: job.state, trigger: JobAction.delete.rawValue)
@@ -40,8 +41,8 @@ extension WriteTransaction {
             .map { ($0["id"], $0["keeps_artifacts"]) }
     }
 
-    /// Last phase, after the files are gone: drops some rows. Returns whether more are left, so that the writer can
-    /// serve others in between.
+    /// Last phase, after the files are gone: drops some rows. Returns whether more are left, so that the
+    /// writer can serve others in between.
     package func dropDeletedRows(of id: String, limit: Int = 20_000) throws -> Bool {
         guard let job = try row("SELECT * FROM jobs WHERE id = ? AND deleted_at IS NOT NULL", [id]) else {
             return false

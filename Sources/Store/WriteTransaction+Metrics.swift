@@ -7,8 +7,8 @@ extension WriteTransaction {
     /// At most this many series per job; points of further names are dropped.
     package static let seriesLimit = 1000
 
-    /// Appends points and takes over the progress; the caller saves the job. A point that repeats the place of another
-    /// replaces it. Returns how many points were stored.
+    /// Appends points and takes over the progress; the caller saves the job. A point that repeats the place
+    /// of another replaces it. Returns how many points were stored.
     @discardableResult
     package func append(_ report: MetricsReport, to job: inout JobRecord) throws -> Int {
         job.progress.step = Int64(report.step)

@@ -1,5 +1,5 @@
-// What an intent may do inside its savepoint: read and write jobs, move them through the transition table, append
-// events. Attempts, metrics, checkpoints and datasets are in the extensions beside this file.
+// What an intent may do inside its savepoint: read and write jobs, move them through the transition table,
+// append events. Attempts, metrics, checkpoints and datasets are in the extensions beside this file.
 
 import Foundation
 import GRDB
@@ -114,11 +114,13 @@ extension WriteTransaction {
             id: new.id, ordinal: (last?["seq"] ?? 0) + 1, name: new.name, labels: new.labels,
             queue: new.queue,
             priority: min(max(new.priority, 0), 100), createdAt: now, specDigest: specDigest,
-            effectiveSpecDigest: effectiveDigest, plan: new.plan, attemptsMax: max(1, new.attemptsMax),
+            effectiveSpecDigest: effectiveDigest, attemptsMax: max(1, new.attemptsMax),
             backoffSeconds: new.backoffSeconds)
         job.progress.stepsTotal = new.plan["steps_total"]?.intValue.map(Int64.init)
         job.revision = 0
-        try execute(JobRow.insertSQL, JobRow.mutableArguments(of: job) + JobRow.fixedArguments(of: job))
+        try execute(
+            JobRow.insertSQL,
+            JobRow.mutableArguments(of: job) + JobRow.fixedArguments(of: job, plan: new.plan))
         try putLabels(of: job)
         for digest in Set(new.datasets) {
             try execute(

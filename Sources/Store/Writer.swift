@@ -1,5 +1,6 @@
-// The one writer. Intents from anywhere queue up; a batch of them shares one transaction and one fsync. Each has its own
-// savepoint, so that a refused one leaves the others alone. Answers are given after the commit, in commit order.
+// The one writer. Intents from anywhere queue up; a batch of them shares one transaction and one fsync. Each
+// has its own savepoint, so that a refused one leaves the others alone. Answers are given after the commit,
+// in commit order.
 
 import Dispatch
 import GRDB
@@ -8,12 +9,13 @@ import Synchronization
 package enum Durability: Sendable {
     /// Acknowledged only once it is on the disk (`synchronous = FULL`).
     case full
-    /// May wait up to the relaxed delay for company, and needs no fsync of its own: metric points, which a run
-    /// computes again. It still reaches the disk before any later `full` commit.
+    /// May wait up to the relaxed delay for company, and needs no fsync of its own: metric points, which a
+    /// run computes again. It still reaches the disk before any later `full` commit.
     case relaxed
 }
 
-/// Unchecked: `pending`, flags and counters are behind the mutex; everything else is touched on `queue` alone.
+/// Unchecked: `pending`, flags and counters are behind the mutex; everything else is touched on `queue`
+/// alone.
 final class Writer: @unchecked Sendable {
     struct Intent: Sendable {
         let durability: Durability
@@ -193,8 +195,8 @@ final class Writer: @unchecked Sendable {
             effects.jobs.map { ($0.key, $0.value.after?.revision ?? 0) }, sequence: effects.lastSequence)
     }
 
-    /// A full disk is the client's news; anything else that stops a commit means the file can no longer be trusted to
-    /// take what we write, and a second fsync might claim success for pages that are lost.
+    /// A full disk is the client's news; anything else that stops a commit means the file can no longer be
+    /// trusted to take what we write, and a second fsync might claim success for pages that are lost.
     private func fail(_ error: any Error, during operation: String) -> StoreError {
         let typed = Self.typed(error) as? StoreError ?? .database(detail: "\(error)")
         if case .diskFull = typed { return typed }

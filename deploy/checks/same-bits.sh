@@ -28,6 +28,7 @@ digests() {
             [ "$(printf '%s' "$answer" | jq -r '.finished_at != null')" = true ] && break
         done
         [ "$(printf '%s' "$answer" | jq -r .state)" = succeeded ] || { printf '%s' "$answer" | jq '{state, error}' >&2; return 1; }
+        curl -fsS "$server_url/v1/jobs/$job/attempts" | jq -r '.data[-1].kernel_level' > "$work/kernels"
         curl -fsS "$server_url/v1/checkpoints/$(printf '%s' "$answer" | jq -r .checkpoint.id)" | jq -r .digest_hex
     done
     stop_recorded "$pidfile" 20 > /dev/null || true
@@ -47,10 +48,11 @@ check() {
 $found
 expected
 $expected"
-    say "$label: the same"
+    say "$label: the same ($(cat "$work/kernels") kernels)"
 }
 
 check "release, 1 thread" "$release" 1
 check "release, 2 threads" "$release" 2
 check "release, AVX2 kernels" "$release" 1 SPINDLE_KERNELS=avx2
+[ "$(cat "$work/kernels")" = avx2 ] || die "SPINDLE_KERNELS=avx2 did not make the worker use the AVX2 kernels"
 if [ -x "$debug" ]; then check "debug, 2 threads" "$debug" 2; else say "no debug build here: left out"; fi

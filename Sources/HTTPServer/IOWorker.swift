@@ -1,0 +1,77 @@
+// One serial I/O queue with its share of the connections, one read buffer for all of them and one sweep timer.
+import Dispatch
+
+/// Everything mutable is confined to `queue`, hence `@unchecked Sendable`.
+final class IOWorker: @unchecked Sendable {
+    let queue: DispatchQueue
+    let context: ConnectionContext
+    /// Where every read of this queue goes, so that idle connections own no buffer.
+    let readBuffer: UnsafeMutableRawBufferPointer
+    private let ledger: ConnectionLedger
+    private var connections: [ObjectIdentifier: SocketConnection] = [:]
+    private var sweep: (any DispatchSourceTimer)?
+
+    init(index: Int, context: ConnectionContext, ledger: ConnectionLedger) {
+        self.queue = DispatchQueue(label: "spindle.http.io.\(index)", qos: .userInitiated)
+        self.context = context
+        self.ledger = ledger
+        self.readBuffer = .allocate(byteCount: 64 * 1024, alignment: 64)
+    }
+
+    deinit { readBuffer.deallocate() }
+
+    func start() {
+        queue.async {
+            let timer = DispatchSource.makeTimerSource(queue: self.queue)
+            let interval = max(0.01, self.context.configuration.deadlines.sweepSeconds)
+            timer.schedule(
+                deadline: .now() + interval, repeating: interval, leeway: .milliseconds(Int(interval * 100)))
+            timer.setEventHandler { [weak self] in self?.sweepOnce() }
+            timer.resume()
+            self.sweep = timer
+        }
+    }
+
+    /// Takes over an accepted socket; called from the accept queue.
+    func adopt(_ descriptor: Int32, address: String, verdict: ConnectionLedger.Verdict) {
+        queue.async {
+            let connection = SocketConnection(
+                descriptor: descriptor, address: address, verdict: verdict, worker: self)
+            self.connections[ObjectIdentifier(connection)] = connection
+            self.context.observer.connectionOpened?()
+            connection.start()
+        }
+    }
+
+    /// The socket is closed. On the queue.
+    func forget(_ connection: SocketConnection) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        context.observer.connectionClosed?()
+        ledger.remove(connection.address, verdict: connection.verdict)
+    }
+
+    func beginShutdown() {
+        queue.async {
+            self.context.isDraining = true
+            for connection in self.connections.values { connection.beginShutdown() }
+        }
+    }
+
+    func abortAll() {
+        queue.async {
+            for connection in self.connections.values { connection.abort() }
+        }
+    }
+
+    func stop() {
+        queue.async {
+            self.sweep?.cancel()
+            self.sweep = nil
+        }
+    }
+
+    private func sweepOnce() {
+        let now = monotonicNanoseconds()
+        for connection in connections.values { connection.tick(now: now) }
+    }
+}

@@ -1,0 +1,168 @@
+// Contradictions between fields of a spec that are right one by one, as far as they show without data or engine.
+
+import OrderedCollections
+
+enum SpecChecks {
+    /// Any argument may be absent, because a problem with it has been reported already.
+    static func run(_ job: Arguments, _ decoder: SpecDecoder) {
+        if let data = job.optionalBlock("data") { checkData(data, decoder) }
+        checkTargets(job, decoder)
+        checkMetrics(job, decoder)
+        if let budget = job.optionalBlock("budget") {
+            exactlyOne(of: ["steps", "epochs"], in: budget, at: JSONPointer(tokens: ["budget"]), decoder)
+        }
+        if let evaluation = job.optionalBlock("evaluation") {
+            let pointer = JSONPointer(tokens: ["evaluation"])
+            exactlyOne(of: ["every_steps", "every_epochs"], in: evaluation, at: pointer, decoder)
+            if let data = job.optionalBlock("data"), data.values["validation"] == nil {
+                decoder.report(
+                    .conflict, pointer,
+                    "there is nothing to evaluate; add data.validation or leave evaluation out")
+            }
+        }
+        checkBest(job, decoder)
+        if let callbacks = try? job.specs("callbacks") { checkUnique(callbacks, "callback", decoder) }
+    }
+
+    /// Defaults that depend on other fields.
+    static func fillDependentDefaults(_ job: inout Arguments) {
+        if job.values["evaluation"] == nil, job.optionalBlock("data")?.values["validation"] != nil {
+            job.values["evaluation"] = .block(
+                Arguments(owner: "evaluation", values: ["every_epochs": .integer(1)]))
+        }
+        if var checkpoint = job.optionalBlock("checkpoint"),
+            !["every_steps", "every_seconds", "every_epochs"].contains(where: { checkpoint.values[$0] != nil }
+            )
+        {
+            checkpoint.values["every_seconds"] = .number(60)
+            job.values["checkpoint"] = .block(checkpoint)
+        }
+    }
+
+    private static func exactlyOne(
+        of names: [String], in block: Arguments, at pointer: JSONPointer, _ decoder: SpecDecoder
+    ) {
+        let given = names.filter { block.values[$0] != nil }
+        let choice = names.joined(separator: " or ")
+        if given.count > 1 {
+            decoder.report(
+                .conflict, pointer.appending(given[1]),
+                "\(given[0]) is given too; \(block.owner) takes either \(choice)")
+        } else if given.isEmpty,
+            !decoder.problems.contains(where: { problem in
+                names.contains { problem.pointer == pointer.appending($0).description }
+            })
+        {
+            decoder.report(.missingField, pointer, "missing; \(block.owner) needs \(choice)")
+        }
+    }
+
+    private static func checkData(_ data: Arguments, _ decoder: SpecDecoder) {
+        let pointer = JSONPointer(tokens: ["data"])
+        for name in ["train", "validation"] {
+            guard let source = data.optionalBlock(name) else { continue }
+            let place = pointer.appending(name)
+            exactlyOne(of: ["dataset", "generator"], in: source, at: place, decoder)
+            if source.values["generator"] != nil, source.values["split"] != nil {
+                decoder.report(
+                    .conflict, place.appending("split"), "a generator has no split; leave it out")
+            }
+        }
+        guard let train = data.optionalBlock("train") else { return }
+        if train.values["dataset"] != nil {
+            if data.values["target"] == nil,
+                !decoder.problems.contains(where: { $0.pointer.hasPrefix("#/data/target") })
+            {
+                decoder.report(
+                    .missingField, pointer.appending("target"),
+                    "missing; name the column that the model should predict")
+            }
+        } else if let generator = train.optionalSpec("generator") {
+            for name in ["target", "inputs"] where data.values[name] != nil {
+                decoder.report(
+                    .conflict, pointer.appending(name),
+                    "\(generator.name) makes inputs and targets itself; leave \(name) out")
+            }
+            if let samples = generator.arguments.optionalInteger("samples"),
+                let batchSize = data.optionalInteger("batch_size"), batchSize > samples,
+                data.optionalBoolean("drop_remainder") == true
+            {
+                decoder.report(
+                    .conflict, pointer.appending("batch_size"),
+                    "a batch of \(batchSize) is more than the \(samples) samples, and drop_remainder leaves it out; make it \(samples) or less"
+                )
+            }
+        }
+        if let target = data.optionalText("target"), let inputs = data.optionalTexts("inputs"),
+            let index = inputs.firstIndex(of: target)
+        {
+            decoder.report(
+                .conflict, pointer.appending("inputs").appending(index),
+                "\"\(excerpt(target))\" is the target; it cannot be an input too")
+        }
+    }
+
+    /// Metrics and generated data must be about the same kind of target as the loss.
+    private static func checkTargets(_ job: Arguments, _ decoder: SpecDecoder) {
+        guard let loss = job.optionalSpec("loss"), let target = Catalog.entry(.loss, loss.name)?.target else {
+            return
+        }
+        func check(_ spec: TypedSpec) {
+            guard let other = Catalog.entry(spec.kind, spec.name)?.target, other != target else { return }
+            decoder.report(
+                .conflict, spec.pointer,
+                "\(spec.name) is about \(other.phrase), the loss \(loss.name) about \(target.phrase)")
+        }
+        for metric in (try? job.specs("metrics")) ?? [] { check(metric) }
+        for name in ["train", "validation"] {
+            if let source = job.optionalBlock("data")?.optionalBlock(name),
+                let generator = source.optionalSpec("generator")
+            {
+                check(generator)
+            }
+        }
+    }
+
+    private static func checkMetrics(_ job: Arguments, _ decoder: SpecDecoder) {
+        if let metrics = try? job.specs("metrics") { checkUnique(metrics, "metric", decoder) }
+    }
+
+    private static func checkUnique(_ specs: [TypedSpec], _ what: String, _ decoder: SpecDecoder) {
+        var seen: Set<String> = []
+        for spec in specs where !seen.insert(spec.name).inserted {
+            decoder.report(.conflict, spec.pointer, "the \(what) \(spec.name) is listed twice")
+        }
+    }
+
+    private static func checkBest(_ job: Arguments, _ decoder: SpecDecoder) {
+        guard let best = job.optionalBlock("checkpoint")?.optionalBlock("keep")?.optionalBlock("best"),
+            let metric = best.optionalText("metric"), let metrics = try? job.specs("metrics"),
+            let data = job.optionalBlock("data")
+        else { return }
+        // A metric that was refused is not missing for this reason.
+        if decoder.problems.contains(where: { $0.pointer.hasPrefix("#/metrics") }) { return }
+        let pointer = JSONPointer(tokens: ["checkpoint", "keep", "best", "metric"])
+        let evaluated = ["validation/loss"] + metrics.map { "validation/\($0.name)" }
+        if metric.hasPrefix("validation/"), data.values["validation"] == nil {
+            decoder.report(
+                .conflict, pointer, "\(excerpt(metric)) needs data.validation, which the spec does not have")
+            return
+        }
+        let known = ["train/loss"] + (data.values["validation"] == nil ? [] : evaluated)
+        guard !known.contains(metric) else { return }
+        let hint = suggestion(for: metric, among: known)
+        decoder.report(
+            .unknownName, pointer,
+            "no metric \"\(excerpt(metric))\" is reported\(hint.isEmpty ? "; there is \(known.joined(separator: ", "))" : hint)"
+        )
+    }
+}
+
+extension TargetKind {
+    fileprivate var phrase: String {
+        switch self {
+        case .classes: "class labels"
+        case .values: "numbers"
+        }
+    }
+}

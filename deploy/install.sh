@@ -47,7 +47,7 @@ need_packages "${build_packages[@]}" "${script_packages[@]}"
 need_swift
 cd "$repository"
 step "Building"
-swift build -c release --product spindle --static-swift-stdlib 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Wrapping|Write)' >&2 || true
+swift_build -c release --product spindle --static-swift-stdlib || die "the build failed; see the messages above"
 binary="$(swift build -c release --static-swift-stdlib --show-bin-path)/spindle"
 [ -x "$binary" ] || die "the build failed; see the messages above"
 

@@ -49,7 +49,7 @@ cd "$repository"
 if [ -z "$binary" ]; then
     need_swift
     step "Building (a few minutes the first time)"
-    swift build -c release --product spindle 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Wrapping|Write)' >&2 || true
+    swift_build -c release --product spindle || die "the build failed; see the messages above"
     binary="$(swift build -c release --show-bin-path)/spindle"
 fi
 [ -x "$binary" ] || die "$binary was not built; see the messages above"

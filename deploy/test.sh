@@ -58,7 +58,7 @@ fi
 
 if wanted test; then
     step "Debug build, warnings are errors"
-    swift build --build-tests 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Wrapping|Write)' >&2 || true
+    swift_build --build-tests || die "the build failed; see the messages above"
     step "Tests"
     log=.build/swift-test.log
     status=0
@@ -76,7 +76,7 @@ fi
 
 if wanted release; then
     step "Release build"
-    swift build -c release --product spindle 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Wrapping|Write)' >&2 || true
+    swift_build -c release --product spindle || die "the build failed; see the messages above"
     step "The same bits from every build"
     deploy/checks/same-bits.sh
     summary+=("same bits: passed")

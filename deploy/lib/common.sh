@@ -50,6 +50,11 @@ see https://www.swift.org/install/linux/ . Afterwards 'swift --version' has to w
     esac
 }
 
+# swift_build ARGUMENT…: a build that says little unless something is wrong; fails when the build fails.
+swift_build() {
+    swift build "$@" 2>&1 | { grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Wrapping|Write|Linking|Copying)' || true; } >&2
+}
+
 # start_time PID: when the process started, in clock ticks since boot. With the pid it names one process for certain.
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 20; }
 

@@ -176,7 +176,8 @@ export class Chart {
     const stroke = color(`series-${(this.series.indexOf(entry) % 6) + 1}`);
     const sparse = entry.steps.length < 60;
     const buckets = columns(entry.steps, entry.values, x, y.log);
-    const isSmoothed = smoothing > 0 && entry.steps.length > 2;
+    // A few evaluations are shown as they are: smoothing would only delay them.
+    const isSmoothed = smoothing > 0 && !sparse;
     if (buckets.length && buckets.length < entry.steps.length * 0.95) {
       context.globalAlpha = entry.downsampled && isSmoothed ? 0.26 : 0.16;
       context.fillStyle = stroke;

@@ -48,7 +48,7 @@ export function jobsView(root, _, search) {
         if (!state) filters.states.clear();
         else if (!filters.states.delete(state)) filters.states.add(state);
         writeFilters(filters);
-      } }, label, count === undefined || Number.isNaN(count) ? null : h("span.count", {}, integer(count)));
+      } }, label, count === undefined || !Object.keys(counts).length ? null : h("span.count", {}, integer(count)));
     }));
   }
 

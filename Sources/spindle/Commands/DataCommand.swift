@@ -15,23 +15,34 @@ struct DataPutCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put", abstract: "Upload a file as a dataset, or as a new version of one.",
         discussion: """
-            The name is the file's, without its ending, unless --name gives another. A version is known by the SHA-256 of its \
+            The name is the file's, without its ending, unless another is given before it. A version is known by the SHA-256 of its \
             bytes: uploading the same file again changes nothing. CSV needs a header line.
 
             EXAMPLES
               spindle data put deploy/examples/digits.csv
-              spindle data put /tmp/export-2026.csv --name churn
+              spindle data put churn /tmp/export-2026.csv
             """)
     @OptionGroup var connection: ConnectionOptions
-    @Argument(help: "The file.", completion: .file()) var file: String
-    @Option(help: "The dataset's name.") var name: String?
+    @Argument(
+        help: ArgumentHelp(
+            "The dataset's name, if it is not the file's, and the file.", valueName: "name> <file"),
+        completion: .file())
+    var words: [String]
+
+    func validate() throws {
+        guard (1...2).contains(words.count) else {
+            throw ValidationError("expected [NAME] FILE, got \(words.count) words")
+        }
+    }
 
     func run() throws {
         try connection.run { client in
+            let file = words[words.count - 1]
             let url = URL(fileURLWithPath: file)
+            let name = words.count == 2 ? words[0] : url.deletingPathExtension().lastPathComponent
             let request = client.request(
                 "PUT",
-                ServerClient.path("v1", "datasets", name ?? url.deletingPathExtension().lastPathComponent),
+                ServerClient.path("v1", "datasets", name),
                 headers: [
                     (
                         name: "Content-Type",

@@ -16,21 +16,21 @@ enum OptimizerBuilder {
         case "adam":
             return adam(
                 learningRate: try hyperparameter(arguments, "learning_rate"), b1: try constant(arguments, "b1"),
-                b2: try constant(arguments, "b2"), eps: try constant(arguments, "eps"),
-                epsRoot: try constant(arguments, "eps_root"), nesterov: try arguments.boolean("nesterov"))
+                b2: try constant(arguments, "b2"), epsilon: try constant(arguments, "eps"),
+                epsilonRoot: try constant(arguments, "eps_root"), nesterov: try arguments.boolean("nesterov"))
         case "chain":
             return chain(try arguments.specs("transforms").map(transformation))
         case "identity": return identity()
-        case "scale": return scale(try arguments.number("step_size"))
+        case "scale": return scale(try constant(arguments, "step_size"))
         case "scale_by_schedule":
             return scaleBySchedule(try schedule(try arguments.spec("step_size_fn")))
         case "scale_by_learning_rate":
             return scaleByLearningRate(
-                try hyperparameter(arguments, "learning_rate"), flipSign: try arguments.boolean("flip_sign"))
+                try hyperparameter(arguments, "learning_rate"), flipsSign: try arguments.boolean("flip_sign"))
         case "scale_by_adam":
             return scaleByAdam(
                 b1: try constant(arguments, "b1"), b2: try constant(arguments, "b2"),
-                eps: try constant(arguments, "eps"), epsRoot: try constant(arguments, "eps_root"),
+                epsilon: try constant(arguments, "eps"), epsilonRoot: try constant(arguments, "eps_root"),
                 nesterov: try arguments.boolean("nesterov"))
         case "trace":
             return trace(decay: try constant(arguments, "decay"), nesterov: try arguments.boolean("nesterov"))
@@ -47,30 +47,30 @@ enum OptimizerBuilder {
         case "constant_schedule": return constantSchedule(try number("value"))
         case "linear_schedule":
             return linearSchedule(
-                initValue: try number("init_value"), endValue: try number("end_value"),
-                transitionSteps: try integer("transition_steps"), transitionBegin: try integer("transition_begin"))
+                initial: try number("init_value"), end: try number("end_value"),
+                steps: try integer("transition_steps"), begin: try integer("transition_begin"))
         case "polynomial_schedule":
             return polynomialSchedule(
-                initValue: try number("init_value"), endValue: try number("end_value"), power: try number("power"),
-                transitionSteps: try integer("transition_steps"), transitionBegin: try integer("transition_begin"))
+                initial: try number("init_value"), end: try number("end_value"), power: try number("power"),
+                steps: try integer("transition_steps"), begin: try integer("transition_begin"))
         case "cosine_decay_schedule":
             return try cosineDecaySchedule(
-                initValue: try number("init_value"), decaySteps: try integer("decay_steps"), alpha: try number("alpha"),
+                initial: try number("init_value"), steps: try integer("decay_steps"), alpha: try number("alpha"),
                 exponent: try number("exponent"))
         case "exponential_decay":
             return exponentialDecay(
-                initValue: try number("init_value"), transitionSteps: try integer("transition_steps"),
-                decayRate: try number("decay_rate"), transitionBegin: try integer("transition_begin"),
-                staircase: try arguments.boolean("staircase"), endValue: arguments.optionalNumber("end_value"))
+                initial: try number("init_value"), steps: try integer("transition_steps"),
+                decayRate: try number("decay_rate"), begin: try integer("transition_begin"),
+                staircase: try arguments.boolean("staircase"), end: arguments.optionalNumber("end_value"))
         case "warmup_cosine_decay_schedule":
             return try warmupCosineDecaySchedule(
-                initValue: try number("init_value"), peakValue: try number("peak_value"),
+                initial: try number("init_value"), peak: try number("peak_value"),
                 warmupSteps: try integer("warmup_steps"), decaySteps: try integer("decay_steps"),
-                endValue: try number("end_value"), exponent: try number("exponent"))
+                end: try number("end_value"), exponent: try number("exponent"))
         case "piecewise_constant_schedule":
             return try piecewiseConstantSchedule(
-                initValue: try number("init_value"),
-                boundariesAndScales: Dictionary(
+                initial: try number("init_value"),
+                scales: Dictionary(
                     uniqueKeysWithValues: try arguments.stepScales("boundaries_and_scales").map { ($0.key, $0.value) }))
         default: throw unbuilt(spec)
         }

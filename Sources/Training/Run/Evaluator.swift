@@ -1,6 +1,7 @@
 // Evaluation of a state on held-out data.
 import Datasets
 import JobSpec
+import Optax
 import OrderedCollections
 import TensorEngine
 
@@ -18,7 +19,7 @@ final class Evaluator {
     /// Batches of an evaluation have at least so many rows: fewer, larger products. The number depends on the spec alone.
     private static let smallestBatch = 512
 
-    init(_ spec: JobSpec, _ data: BatchSource, state: Tree, programs: TrainingPrograms) {
+    init(_ spec: JobSpec, _ data: BatchSource, state: TrainState, programs: TrainingPrograms) {
         let rows = max(data.batchSize, min(Evaluator.smallestBatch, data.data.rows))
         source = BatchSource(data: data.data, batchSize: rows, dropRemainder: false)
         names = spec.evaluationMetricNames

@@ -41,7 +41,7 @@ enum Planner {
         let state = try evalShape(programs.initialState, key)
         let step = try programs.step(state: state, rows: rows)
         let executable = try Executable(step.program, carry: step.carry)
-        let params = state["params"]?.leaves ?? []
+        let params = state.params.leaves
         let stateBytes = state.leaves.reduce(0) { $0 + $1.type.byteCount }
         let schedule = RunSchedule(spec, batchesPerEpoch: shape.batchesPerEpoch)
         let dataBytes =
@@ -58,7 +58,7 @@ enum Planner {
         return JobPlan(
             parameterCount: params.reduce(0) { $0 + $1.shape.elementCount },
             parameterBytes: params.reduce(0) { $0 + $1.type.byteCount },
-            checkpointBytes: try serializedByteCount(state), memoryBytes: memory, stepsTotal: schedule.stepsTotal,
+            checkpointBytes: try serializedByteCount(state.tree), memoryBytes: memory, stepsTotal: schedule.stepsTotal,
             stepsPerEpoch: shape.batchesPerEpoch, modules: try programs.moduleTable(rows: rows))
     }
 

@@ -38,41 +38,48 @@ struct TrainingPrograms {
 
     // MARK: State
 
-    /// The state before the first step: a Flax TrainState as a tree.
-    func initialState(_ key: PRNGKey) throws -> Tree {
-        let variables = try model.initialize(key, try zeros(inputType(rows: 1).shape))
-        let params = variables["params"] ?? .dictionary(FrozenDict())
-        var fields: [Tree.Field] = [
-            .init("step", .tensor(try zeros([], dtype: .int32))), .init("params", params),
-            .init("opt_state", try optimizer.initialize(params: params)),
-        ]
-        for (name, collection) in variables.entries where name != "params" { fields.append(.init(name, collection)) }
-        return .record(name: "TrainState", fields: fields)
+    /// The state before the first step: a Flax TrainState.
+    func initialState(_ key: PRNGKey) throws -> TrainState {
+        let variables = try model.initialize(key, try zeros(inputType(rows: 1).shape), training: false)
+        let collections = variables.entries.compactMap { name, value -> TrainState.Collection? in
+            guard name != "params", let variables = value.dictionary else { return nil }
+            return TrainState.Collection(name, variables)
+        }
+        return try TrainState.create(
+            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: optimizer, collections: collections)
     }
 
-    /// The model's output for a batch, traced: only its type is of interest.
+    /// The type of the model's output for a batch. Nothing is computed.
     func outputType(rows: Int, key: PRNGKey) throws -> TensorType {
         try evalShape(
             { (key: PRNGKey) in
-                let state = try initialState(key)
-                return try model.apply(variables(of: state), zeros(inputType(rows: rows).shape), isTraining: false).output
+                try model.apply(
+                    variables(of: initialState(key)), zeros(inputType(rows: rows).shape), training: false)
             }, key
         ).type
     }
 
-    /// The layers with their parameters and output shapes.
-    func moduleTable(rows: Int) throws -> [JobPlan.Module] { try model.table(try zeros(inputType(rows: rows).shape)) }
+    /// The modules with their parameters and output shapes.
+    func moduleTable(rows: Int) throws -> [JobPlan.Module] {
+        let table = try model.tabulate(try zeros(inputType(rows: rows).shape), training: false)
+        return table.map { row in
+            let below = table.filter { row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/") }
+            return JobPlan.Module(
+                path: row.path, type: row.type, outputShape: row.output.first?.shape.dimensions ?? [],
+                parameters: below.reduce(0) { $0 + $1.parameterCount })
+        }
+    }
 
-    private func variables(of state: Tree) -> FrozenDict {
-        guard case .record(_, let fields) = state else { return FrozenDict() }
-        return FrozenDict(fields.filter { !["step", "opt_state"].contains($0.name) }.map { ($0.name, $0.value) })
+    private func variables(of state: TrainState) -> FrozenDict {
+        FrozenDict(
+            [("params", .dictionary(state.params))] + state.collections.map { ($0.name, .dictionary($0.variables)) })
     }
 
     // MARK: Programs
 
     /// One training step. Inputs: the leaves of the state, inputs, targets. Outputs: the leaves of the next state, the loss.
     /// State leaves carry over.
-    func step(state: Tree, rows: Int) throws -> (program: Program, carry: [Int?]) {
+    func step(state: TrainState, rows: Int) throws -> (program: Program, carry: [Int?]) {
         let leaves = state.leaves
         let program = try makeProgram(
             { (arguments: [Tensor]) in
@@ -83,43 +90,28 @@ struct TrainingPrograms {
         return (program, Array(leaves.indices) + [nil])
     }
 
-    private func advance(_ state: Tree, _ x: Tensor, _ y: Tensor) throws -> (next: Tree, loss: Tensor) {
-        guard case .record(let name, let fields) = state, let step = state["step"]?.tensor, let params = state["params"],
-            let optimizerState = state["opt_state"]
-        else {
-            throw TensorError(.structure, "train", expected: "a TrainState", got: "another tree")
-        }
-        let others = variables(of: state)
-        let (loss, collections, gradient) = try valueAndGrad(hasAux: { (params: Tree) in
-            var variables = others
-            variables["params"] = params
-            let (output, updated) = try model.apply(variables, x, isTraining: true)
-            return (try loss(output, y), updated)
-        })(params)
-        let (updates, nextOptimizerState) = try optimizer.update(
-            updates: gradient, state: optimizerState, params: params)
-        let nextParams = try applyUpdates(params, updates)
-        let nextStep = try step + 1
-        let next = fields.map { field in
-            switch field.name {
-            case "step": Tree.Field("step", .tensor(nextStep))
-            case "params": Tree.Field("params", nextParams)
-            case "opt_state": Tree.Field("opt_state", nextOptimizerState)
-            default: Tree.Field(field.name, collections[field.name] ?? field.value)
-            }
-        }
-        return (.record(name: name, fields: next), loss)
+    private func advance(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> (next: TrainState, loss: Tensor) {
+        let names = Set(state.collections.map(\.name))
+        let objective = valueAndGrad(hasAux: { (params: FrozenDict) in
+            var variables = variables(of: state)
+            variables["params"] = .dictionary(params)
+            let (output, updates) = try model.apply(variables, x, mutable: .only(names), training: true)
+            return (try loss(output, y), updates)
+        })
+        let (value, updates, gradients) = try objective(state.params)
+        return (
+            try state.applyGradients(gradients, replacing: updates, context: UpdateContext(value: value)), value
+        )
     }
 
     /// Evaluation of a batch. Inputs: the leaves of the state, inputs, targets. Outputs: the loss, then each metric.
-    func evaluation(state: Tree, rows: Int) throws -> Program {
+    func evaluation(state: TrainState, rows: Int) throws -> Program {
         try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
                 let target = arguments[arguments.count - 1]
                 let output = try model.apply(
-                    variables(of: state), arguments[arguments.count - 2], isTraining: false
-                ).output
+                    variables(of: state), arguments[arguments.count - 2], training: false)
                 return try ([loss] + metrics).map { try $0(output, target) }
             }, try state.leaves + placeholders(rows: rows))
     }

@@ -3,6 +3,7 @@ import Datasets
 import Glibc
 import Hashing
 import JobSpec
+import Optax
 import OrderedCollections
 import Serialization
 import TensorEngine
@@ -22,7 +23,7 @@ final class TrainingRun {
     private let schedule: RunSchedule
     private let keys: RunKeys
     private let specDigest: String
-    private let state: Tree
+    private let state: TrainState
     private let execution: BoundExecution
     private let evaluator: Evaluator?
     private let report: (WorkerReport) throws -> Void
@@ -45,7 +46,8 @@ final class TrainingRun {
     init(_ command: RunCommand, report: @escaping (WorkerReport) throws -> Void) throws {
         self.command = command
         self.report = report
-        spec = try JobSpec.decode(command.spec)
+        let spec = try JobSpec.decode(command.spec)
+        self.spec = spec
         specDigest = SHA256.hash(spec.digestBytes).hex
         keys = try RunKeys(seed: spec.seed)
 
@@ -59,13 +61,15 @@ final class TrainingRun {
                 code: .dataError, detail: "the training split has fewer rows than one batch", isRetryable: false)
         }
         schedule = RunSchedule(spec, batchesPerEpoch: batches)
-        programs = try TrainingPrograms(
+        let programs = try TrainingPrograms(
             spec, features: data.train.data.features, outputs: data.train.data.outputs)
+        self.programs = programs
 
         let initialize = try makeProgram({ (key: PRNGKey) in try programs.initialState(key) }, keys.initialize)
         let template = try evalShape(programs.initialState, keys.initialize)
         let initial = try template.replacingLeaves(try Executable(initialize).run(keys.initialize.leaves))
-        state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
+        let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
+        self.state = state
         finished = restored?.resume.finishedSteps ?? 0
         stepsAtFlush = finished
         elapsedBefore = restored?.resume.elapsedSeconds ?? 0
@@ -76,8 +80,7 @@ final class TrainingRun {
         let (x, y) = (programs.inputType(rows: rows), programs.targetType(rows: rows))
         execution = try BoundExecution(
             executable, inputs: try state.leaves + [zeros(x.shape), zeros(y.shape, dtype: y.dtype)])
-        let (trained, built) = (state, programs)
-        evaluator = data.validation.map { Evaluator(spec, $0, state: trained, programs: built) }
+        evaluator = data.validation.map { Evaluator(spec, $0, state: state, programs: programs) }
     }
 
     /// Trains to the end, or until `nextRequest` asks to stop.
@@ -197,7 +200,7 @@ final class TrainingRun {
         let number = String(finished)
         let folder = CheckpointFolder(
             path: command.folder + "/step-" + String(repeating: "0", count: max(0, 6 - number.count)) + number)
-        let summary = try folder.write(state: try state.replacingLeaves(leaves), resume: resume.stateDict)
+        let summary = try folder.write(state: try state.replacingLeaves(leaves).tree, resume: resume.stateDict)
         lastCheckpoint = monotonicSeconds()
         try report(
             .checkpoint(
@@ -222,15 +225,13 @@ final class TrainingRun {
         }
     }
 
-    /// The state of a checkpoint, which must have the shapes and types that the spec's model has.
-    private static func restore(_ stateDict: StateDict, like initial: Tree) throws -> Tree {
-        let restored = try fromStateDict(initial, stateDict)
-        for (a, b) in zip(initial.leavesWithPaths(), restored.leavesWithPaths()) where a.tensor.type != b.tensor.type {
-            throw TrainingFailure(
-                code: .checkpointCorrupt, detail: "\(a.path) is \(b.tensor.type) in the checkpoint, \(a.tensor.type) in the model",
-                isRetryable: false)
+    /// The state of a checkpoint, which must have the structure, shapes and types that the spec's model has.
+    private static func restore(_ stateDict: StateDict, like initial: TrainState) throws -> TrainState {
+        do {
+            return try initial.replacing(tree: try fromStateDict(initial.tree, stateDict))
+        } catch {
+            throw TrainingFailure(code: .checkpointCorrupt, detail: "\(error)", isRetryable: false)
         }
-        return restored
     }
 }
 

@@ -79,7 +79,7 @@ package enum Worker {
     /// Asks the kernel to kill this process when the server dies, and leaves at once if it has died already.
     private static func dieWithParent(_ parent: Int32?) {
         guard let parent else { return }
-        spindle_die_with_parent()
+        _ = clinux_die_with_parent()
         if getppid() != parent { exit(0) }
     }
 

@@ -6,6 +6,11 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
 
     package static let byteCount = 32
 
+    /// For `SHA256`, whose result always has the length.
+    init(sha256 bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
     /// Nil unless there are exactly 32 bytes.
     package init?(bytes: [UInt8]) {
         guard bytes.count == Self.byteCount else { return nil }

@@ -9,17 +9,15 @@ final class DigestContext: @unchecked Sendable {
     private let context: OpaquePointer
 
     init(_ algorithm: OpaquePointer?) {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, algorithm, nil) == 1 else {
-            preconditionFailure("libcrypto cannot start a digest")
-        }
-        self.context = context
+        context = EVP_MD_CTX_new()
+        let result = EVP_DigestInit_ex(context, algorithm, nil)
+        precondition(result == 1, "libcrypto cannot start a digest")
     }
 
     private init(copyOf other: DigestContext) {
-        guard let context = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(context, other.context) == 1 else {
-            preconditionFailure("libcrypto cannot copy a digest")
-        }
-        self.context = context
+        context = EVP_MD_CTX_new()
+        let result = EVP_MD_CTX_copy_ex(context, other.context)
+        precondition(result == 1, "libcrypto cannot copy a digest")
     }
 
     deinit {
@@ -31,18 +29,16 @@ final class DigestContext: @unchecked Sendable {
     }
 
     func update(_ bytes: UnsafeRawBufferPointer) {
-        guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
-            preconditionFailure("libcrypto cannot continue a digest")
-        }
+        let result = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+        precondition(result == 1, "libcrypto cannot continue a digest")
     }
 
     /// Ends the digest: the context must not be used afterwards.
     func finish() -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var count: UInt32 = 0
-        guard EVP_DigestFinal_ex(context, &bytes, &count) == 1 else {
-            preconditionFailure("libcrypto cannot end a digest")
-        }
+        let result = EVP_DigestFinal_ex(context, &bytes, &count)
+        precondition(result == 1, "libcrypto cannot end a digest")
         return Array(bytes.prefix(Int(count)))
     }
 }

@@ -22,10 +22,7 @@ package struct SHA256: Sendable {
 
     /// The digest of everything so far; more may be added afterwards.
     package func finalize() -> Digest {
-        guard let digest = Digest(bytes: context.copy().finish()) else {
-            preconditionFailure("libcrypto's SHA-256 did not give 32 bytes")
-        }
-        return digest
+        Digest(sha256: context.copy().finish())
     }
 
     package static func hash(_ bytes: [UInt8]) -> Digest {

@@ -18,7 +18,8 @@ private func lines(_ file: URL) throws -> [Substring] {
 
 /// Targets from the bottom up: a target imports only those before it.
 private let order = [
-    "CKernels", "COpenBLAS", "CCrypto", "CLinux", "CCurl", "Hashing", "TensorEngine", "Linen", "Optax", "Serialization",
+    "CKernels", "COpenBLAS", "CCrypto", "CLinux", "CCurl", "Hashing", "TensorEngine", "Linen", "Optax",
+    "Serialization",
     "JobSpec", "Datasets", "Training", "Store", "Scheduler", "HTTPServer", "API", "spindle",
 ]
 
@@ -28,7 +29,9 @@ private let order = [
         let rank = try #require(order.firstIndex(of: target))
         for file in try swiftFiles("Sources/\(target)") {
             for line in try lines(file) where line.hasPrefix("import ") || line.contains(" import ") {
-                guard let name = line.split(separator: " ").last, let imported = order.firstIndex(of: String(name)) else {
+                guard let name = line.split(separator: " ").last,
+                    let imported = order.firstIndex(of: String(name))
+                else {
                     continue
                 }
                 #expect(imported < rank, "\(file.lastPathComponent) imports \(name)")
@@ -36,7 +39,8 @@ private let order = [
         }
     }
 
-    @Test("the engine never runs in the server process", arguments: ["API", "Scheduler", "Store", "HTTPServer"])
+    @Test(
+        "the engine never runs in the server process", arguments: ["API", "Scheduler", "Store", "HTTPServer"])
     func serverDoesNotImportEngine(target: String) throws {
         let forbidden = ["TensorEngine", "Linen", "Optax", "Training"]
         for file in try swiftFiles("Sources/\(target)") {
@@ -54,7 +58,8 @@ private let order = [
             for file in try swiftFiles("Sources/\(target)") {
                 for line in try lines(file) where line.hasPrefix("import ") {
                     let name = String(line.dropFirst(7))
-                    #expect(!order.contains(name) || allowed.contains(name), "\(file.lastPathComponent): \(line)")
+                    #expect(
+                        !order.contains(name) || allowed.contains(name), "\(file.lastPathComponent): \(line)")
                 }
             }
         }
@@ -84,7 +89,8 @@ private let order = [
     func noTraps() throws {
         for file in try swiftFiles("Sources") {
             for (number, line) in try lines(file).enumerated() {
-                for word in ["fatalError(", "preconditionFailure(", "try!", "TODO", "FIXME"] where line.contains(word) {
+                for word in ["fatalError(", "preconditionFailure(", "try!", "TODO", "FIXME"]
+                where line.contains(word) {
                     Issue.record("\(file.lastPathComponent):\(number + 1) has \(word)")
                 }
             }

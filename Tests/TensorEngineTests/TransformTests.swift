@@ -14,7 +14,8 @@ private func loss(_ parameters: [Tensor], _ x: Tensor, _ labels: Tensor) throws 
 private func example() throws -> (parameters: [Tensor], x: Tensor, labels: Tensor) {
     let keys = try PRNGKey(seed: 3).split(4)
     return (
-        [try keys[0].normal([5, 7]), try keys[1].normal([7]), try keys[2].normal([7, 3])], try keys[3].normal([4, 5]),
+        [try keys[0].normal([5, 7]), try keys[1].normal([7]), try keys[2].normal([7, 3])],
+        try keys[3].normal([4, 5]),
         try Tensor([0, 2, 1, 2] as [Int32])
     )
 }
@@ -45,7 +46,9 @@ private func bytes(_ tensor: Tensor) throws -> [UInt8] { try tensor.withUnsafeBy
         }
     }
 
-    @Test("a jitted function gives the bits of the eager one, also its gradient, also the gradient of the jitted one")
+    @Test(
+        "a jitted function gives the bits of the eager one, also its gradient, also the gradient of the jitted one"
+    )
     func jitIsEager() throws {
         let (parameters, x, labels) = try example()
         let eager = try valueAndGrad(loss)(parameters, x, labels)
@@ -58,7 +61,8 @@ private func bytes(_ tensor: Tensor) throws -> [UInt8] { try tensor.withUnsafeBy
         for (a, b) in zip(gradient, eager.gradient) { #expect(try bytes(a) == bytes(b)) }
 
         let inner = jit { (p: [Tensor], x: Tensor, y: Tensor) in try loss(p, x, y) }
-        let ofCompiled = try grad { (p: [Tensor], x: Tensor, y: Tensor) in try inner(p, x, y) }(parameters, x, labels)
+        let ofCompiled = try grad { (p: [Tensor], x: Tensor, y: Tensor) in try inner(p, x, y) }(
+            parameters, x, labels)
         for (a, b) in zip(ofCompiled, eager.gradient) { #expect(try bytes(a) == bytes(b)) }
         _ = try compiled(parameters, x, labels)
         #expect(compiled.compilations.count == 1)
@@ -80,7 +84,8 @@ private func bytes(_ tensor: Tensor) throws -> [UInt8] { try tensor.withUnsafeBy
     func vmapAxes() throws {
         let (parameters, x, _) = try example()
         let perExample = vmap(
-            { (w: Tensor, row: Tensor) in try grad { w in try sum(square(matmul(row, w))) }(w) }, inAxes: [nil, 1])
+            { (w: Tensor, row: Tensor) in try grad { w in try sum(square(matmul(row, w))) }(w) },
+            inAxes: [nil, 1])
         let result = try perExample(parameters[0], try transpose(x))
         #expect(result.shape == [4, 5, 7])
         let total = try grad { (w: Tensor) in try sum(square(matmul(x, w))) }(parameters[0])

@@ -7,8 +7,10 @@ import Testing
     @Test(
         "types promote as in JAX with 64-bit types disabled",
         arguments: [
-            (DType.int32, DType.uint32, DType.int32), (.uint8, .int8, .int16), (.float16, .bfloat16, .float32),
-            (.int32, .bfloat16, .bfloat16), (.bool, .uint8, .uint8), (.float32, .float64, .float64), (.int8, .uint16, .int32),
+            (DType.int32, DType.uint32, DType.int32), (.uint8, .int8, .int16),
+            (.float16, .bfloat16, .float32),
+            (.int32, .bfloat16, .bfloat16), (.bool, .uint8, .uint8), (.float32, .float64, .float64),
+            (.int8, .uint16, .int32),
         ])
     func promotion(a: DType, b: DType, expected: DType) {
         #expect(DType.promote(a, b) == expected)

@@ -5,13 +5,17 @@ extension JSONParser {
     mutating func parseString() throws(JSONFailure) -> String {
         let start = position + 1
         var end = start
+        var allBits: UInt8 = 0
         while end < bytes.count {
             let byte = bytes[end]
             if byte == UInt8(ascii: "\"") {
-                let text = try string(UnsafeBufferPointer(rebasing: bytes[start..<end]), from: start)
+                let content = UnsafeBufferPointer(rebasing: bytes[start..<end])
                 move(to: end + 1)
-                return text
+                // ASCII needs no validation, whose generic code costs more than all the rest.
+                return allBits < 0x80
+                    ? String(decoding: content, as: UTF8.self) : try string(content, from: start)
             }
+            allBits |= byte
             if byte == UInt8(ascii: "\\") { return try parseEscapedString(from: start, firstEscape: end) }
             guard byte >= 0x20 else { throw controlCharacter(byte, at: end) }
             end += 1

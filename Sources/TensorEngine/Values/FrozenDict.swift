@@ -90,3 +90,15 @@ extension FrozenDict: TensorTree {
         Tree.dictionary(self).appendStructure(to: &structure)
     }
 }
+
+extension FrozenDict {
+    /// The tree with every tensor transformed.
+    public func map(_ transform: (Tensor) throws -> Tensor) throws -> FrozenDict { try mapLeaves(transform) }
+
+    /// The tree whose tensors are `transform(own, other's)`.
+    public func map<Other: TensorTree>(
+        _ other: Other, _ transform: (Tensor, Tensor) throws -> Tensor
+    ) throws -> FrozenDict {
+        try mapLeaves(other, transform)
+    }
+}

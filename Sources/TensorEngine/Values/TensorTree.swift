@@ -60,16 +60,13 @@ extension TensorTree {
         return result
     }
 
-    /// The tree with every tensor transformed.
-    public func map(_ transform: (Tensor) throws -> Tensor) throws -> Self {
-        // A loop: `map` on an array of tensors would mean this very method.
-        var results: [Tensor] = []
-        for leaf in leaves { results.append(try transform(leaf)) }
-        return try replacingLeaves(results)
+    /// The tree with every tensor transformed. (Not `map`: an array of tensors is a sequence as well as a tree.)
+    public func mapLeaves(_ transform: (Tensor) throws -> Tensor) throws -> Self {
+        try replacingLeaves(try leaves.map(transform))
     }
 
     /// The tree whose tensors are `transform(own, other's)`, for two trees of the same number of leaves.
-    public func map<Other: TensorTree>(
+    public func mapLeaves<Other: TensorTree>(
         _ other: Other, _ transform: (Tensor, Tensor) throws -> Tensor
     ) throws -> Self {
         let (mine, others) = (leaves, other.leaves)

@@ -158,3 +158,15 @@ extension Tree: TensorTree {
         structure.append("end")
     }
 }
+
+extension Tree {
+    /// The tree with every tensor transformed.
+    public func map(_ transform: (Tensor) throws -> Tensor) throws -> Tree { try mapLeaves(transform) }
+
+    /// The tree whose tensors are `transform(own, other's)`.
+    public func map<Other: TensorTree>(
+        _ other: Other, _ transform: (Tensor, Tensor) throws -> Tensor
+    ) throws -> Tree {
+        try mapLeaves(other, transform)
+    }
+}

@@ -1,0 +1,72 @@
+// The datasets of a spec: which it names, and the spec with every name pinned to a digest.
+
+import Hashing
+import JobSpec
+import OrderedCollections
+import Store
+
+package enum DatasetPinning {
+    private static let splits = ["train", "validation", "test"]
+
+    /// The effective spec with `data.*.dataset` pinned to the digests of now, and those datasets. Throws
+    /// `SpecErrors` with a `dataset_not_found` for each that is unknown, with the nearest known name.
+    package static func pin(_ spec: JSONValue, in store: Store) async throws -> (JSONValue, [DatasetRecord]) {
+        guard case .object(var members) = spec, case .object(var data)? = members["data"] else {
+            return (spec, [])
+        }
+        var problems: [SpecProblem] = []
+        var records: [DatasetRecord] = []
+        for split in splits {
+            guard case .object(var source)? = data[split], let text = source["dataset"]?.stringValue else {
+                continue
+            }
+            let pointer = "#/data/\(split)/dataset"
+            guard let reference = DatasetReference(text) else {
+                problems.append(
+                    SpecProblem(
+                        code: "dataset_not_found", pointer: pointer,
+                        detail:
+                            "\"\(text)\" does not name a dataset; expected NAME, NAME@VERSION or NAME@sha256:HEX"
+                    ))
+                continue
+            }
+            do {
+                let record = try await store.dataset(reference)
+                source["dataset"] = .string(record.reference)
+                data[split] = .object(source)
+                records.append(record)
+            } catch StoreError.notFound {
+                let known = try await Set(store.datasets().map(\.name)).sorted()
+                problems.append(
+                    SpecProblem(
+                        code: "dataset_not_found", pointer: pointer,
+                        detail:
+                            "no dataset \(text)\(suggestion(for: reference.name, among: known)); upload it with "
+                            + "PUT /v1/datasets/\(reference.name)"))
+            }
+        }
+        guard problems.isEmpty else { throw SpecErrors(problems: problems) }
+        members["data"] = .object(data)
+        return (.object(members), records)
+    }
+
+    /// Where a worker finds the datasets of a pinned spec.
+    static func locations(
+        of spec: JSONValue, in store: Store
+    ) async throws -> OrderedDictionary<String, DatasetLocation> {
+        let (pinned, records) = try await pin(spec, in: store)
+        var locations: OrderedDictionary<String, DatasetLocation> = [:]
+        for record in records {
+            locations[record.reference] = DatasetLocation(
+                path: store.folder.dataset(record.digest), format: record.format)
+        }
+        guard pinned == spec else {
+            throw SpecErrors(problems: [
+                SpecProblem(
+                    code: "dataset_not_found", pointer: "#/data",
+                    detail: "datasets of an effective spec are pinned, NAME@sha256:HEX")
+            ])
+        }
+        return locations
+    }
+}

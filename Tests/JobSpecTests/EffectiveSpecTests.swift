@@ -1,0 +1,159 @@
+// Properties of effective specs, over random specs made from the catalog itself.
+
+import JobSpec
+import TestSupport
+import Testing
+
+struct EffectiveSpecTests {
+    @Test("an effective spec decodes to the same spec, whose effective spec is the same")
+    func roundTrip() throws {
+        var maker = SpecMaker(seed: 4)
+        var names: Set<String> = []
+        for _ in 0..<400 {
+            let written = maker.spec()
+            let spec: JobSpec
+            do {
+                spec = try JobSpec.decode(written)
+            } catch {
+                Issue.record("\(written.serialized())\n\(error)")
+                return
+            }
+            let effective = spec.effectiveJSON
+            let parsed = try JSONValue(parsing: effective.serializedBytes(pretty: true))
+            #expect(parsed == effective)
+            #expect(try JobSpec.decode(parsed) == spec, "\(written.serialized())")
+            names.formUnion([spec.model.name, spec.optimizer.name, spec.loss.name])
+        }
+        #expect(
+            names.count == Catalog.entries(.module).count + Catalog.entries(.optimizer).count
+                + Catalog.entries(.loss).count)
+    }
+
+    @Test("random damage to an effective spec is refused or decodes, but never traps")
+    func damage() throws {
+        var maker = SpecMaker(seed: 5)
+        let junk: [JSONValue] = [
+            nil, true, -1, 0, 1e308, "x", "relu", [], [nil], [:], ["type": "Dense"], ["type": nil],
+            .int(.max), .double(.nan),
+        ]
+        for _ in 0..<1_500 {
+            var spec = try JobSpec.decode(maker.spec()).effectiveJSON
+            let places = pointers(of: spec)
+            for _ in 0..<Int.random(in: 1...3, using: &maker.generator) {
+                let place = places.randomElement(using: &maker.generator) ?? ""
+                spec = spec.setting(place, to: junk.randomElement(using: &maker.generator))
+            }
+            if let decoded = try? JobSpec.decode(spec) {
+                #expect(try JobSpec.decode(decoded.effectiveJSON) == decoded)
+            }
+        }
+    }
+
+    private func pointers(of value: JSONValue, _ prefix: String = "") -> [String] {
+        switch value {
+        case .array(let elements):
+            [prefix] + elements.enumerated().flatMap { pointers(of: $0.element, "\(prefix)/\($0.offset)") }
+        case .object(let members):
+            [prefix] + members.flatMap { pointers(of: $0.value, "\(prefix)/\($0.key)") }
+        default: [prefix]
+        }
+    }
+}
+
+/// Makes valid specs; arguments come from the catalog's types, so that new entries are covered by themselves.
+struct SpecMaker {
+    var generator: SeededGenerator
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+    }
+
+    mutating func spec() -> JSONValue {
+        let losses = Catalog.entries(.loss)
+        let loss = losses[Int.random(in: 0..<losses.count, using: &generator)]
+        let validates = Bool.random(using: &generator)
+        let generates = loss.target == .values && Bool.random(using: &generator)
+        var data: JSONValue = ["train": source(generates)]
+        if validates { data = data.setting("/validation", to: source(generates)) }
+        if !generates { data = data.setting("/target", to: "y") }
+        if !generates, Bool.random(using: &generator) { data = data.setting("/inputs", to: ["a", "b"]) }
+        if Bool.random(using: &generator) { data = data.setting("/batch_size", to: 8) }
+        if Bool.random(using: &generator) {
+            data = data.setting("/transforms", to: ["standardize", ["type": "scale", "by": 2]])
+        }
+        var spec: JSONValue = [
+            "model": entry([.module], depth: 0), "data": data, "loss": .string(loss.name),
+            "optimizer": entry([.optimizer], depth: 0),
+            "budget": Bool.random(using: &generator) ? ["steps": 5] : ["epochs": 2, "wall_seconds": 1.5],
+        ]
+        let metrics = Catalog.entries(.metric).filter { $0.target == loss.target }.map(\.name)
+        if Bool.random(using: &generator) { spec = spec.setting("/metrics", to: JSONValue(metrics)) }
+        if validates, Bool.random(using: &generator) {
+            spec = spec.setting("/evaluation", to: ["every_steps": 3, "max_batches": 2])
+        }
+        if Bool.random(using: &generator) {
+            spec = spec.setting(
+                "/checkpoint",
+                to: [
+                    "every_steps": 4,
+                    "keep": ["best": ["metric": "train/loss", "mode": "min"], "every_steps": 9],
+                ])
+        }
+        if Bool.random(using: &generator) { spec = spec.setting("/callbacks", to: ["nan_guard"]) }
+        if Bool.random(using: &generator) { spec = spec.setting("/labels", to: ["team": "é\"\\"]) }
+        return spec
+    }
+
+    private mutating func source(_ generates: Bool) -> JSONValue {
+        if generates {
+            return ["generator": ["type": "linear_regression", "samples": 40, "inputs": 2, "outputs": 1]]
+        }
+        return Bool.random(using: &generator) ? ["dataset": "d", "split": "10%:12.5%"] : ["dataset": "d"]
+    }
+
+    private mutating func entry(_ kinds: [CatalogKind], depth: Int) -> JSONValue {
+        let entries = kinds.flatMap { Catalog.entries($0) }
+        let leaves = entries.filter { entry in
+            !entry.parameters.contains { parameter in
+                if case .typedList = parameter.type { true } else { false }
+            }
+        }
+        let choices = depth < 3 ? entries : leaves
+        let entry = choices[Int.random(in: 0..<choices.count, using: &generator)]
+        var value: JSONValue = ["type": .string(entry.name)]
+        for parameter in entry.parameters
+        where parameter.name != "name" && (parameter.isRequired || Bool.random(using: &generator)) {
+            value = value.setting("/\(parameter.name)", to: argument(parameter, depth: depth))
+        }
+        // The contradictions that the catalog's own checks would find.
+        if value["nesterov"] == true, entry.name == "sgd" { value = value.setting("/momentum", to: 0.5) }
+        if value["warmup_steps"] != nil {
+            value = value.setting("/warmup_steps", to: 0).setting("/peak_value", to: 1)
+        }
+        return value
+    }
+
+    private mutating func argument(_ parameter: Parameter, depth: Int) -> JSONValue {
+        switch parameter.type {
+        case .boolean: return .bool(Bool.random(using: &generator))
+        case .integer(let range): return JSONValue(Int.random(in: range, using: &generator))
+        case .number(let range), .numberOrSchedule(let range):
+            if case .numberOrSchedule = parameter.type, Bool.random(using: &generator) {
+                return entry([.schedule], depth: depth + 1)
+            }
+            let upper = min(range.maximum, 10)
+            let lower = max(range.minimum, -10)
+            return .double(upper - Double.random(in: 0..<1, using: &generator) * (upper - lower))
+        case .choice(let choices, _): return .string(choices.randomElement(using: &generator) ?? "")
+        case .integers(_, let each): return [JSONValue(Int.random(in: each, using: &generator)), 3]
+        case .stepScales: return ["100": 0.5, "20": 2, "3": 0]
+        case .typed(let kinds): return entry(kinds, depth: depth + 1)
+        case .typedList(let kinds, _):
+            return .array(
+                (0..<Int.random(in: 1...3, using: &generator)).map { _ in entry(kinds, depth: depth + 1) })
+        default:
+            Issue.record("the catalog has a parameter type that this test cannot make: \(parameter.name)")
+            return nil
+        }
+    }
+}

@@ -178,8 +178,12 @@ private struct GraphRun {
             guard let words = values[node["key"]?.stringValue ?? ""]?.tensor else {
                 throw ParityMismatch("no key")
             }
-            guard sampler == "normal" else { throw NotBuilt("sampler \(sampler)") }
-            values[output] = .tensor(try PRNGKey(data: words).normal(try shape(try node.member("shape"))))
+            let (key, shape) = (try PRNGKey(data: words), try shape(try node.member("shape")))
+            switch sampler {
+            case "normal": values[output] = .tensor(try key.normal(shape))
+            case "uniform": values[output] = .tensor(try key.uniform(shape))
+            default: throw NotBuilt("sampler \(sampler)")
+            }
         } else if let path = node["get"]?.arrayValue, let first = path.first {
             var tree = try value(first)
             for step in path.dropFirst() {

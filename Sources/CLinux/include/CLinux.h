@@ -1,5 +1,6 @@
 // The few Linux headers that Glibc's module leaves out.
 #pragma once
+#include "ParentDeath.h"
 #include <sys/sendfile.h>
 #include "WorkerSpawn.h"
 #include <sys/prctl.h>

@@ -53,7 +53,7 @@ let package = Package(
         library("Optax", ["TensorEngine"]),
         library("Serialization", ["TensorEngine", "Hashing", "CLinux"]),
         library("JobSpec", [orderedCollections]),
-        library("Datasets", ["TensorEngine", "JobSpec", "Hashing"]),
+        library("Datasets", ["JobSpec", "Hashing", orderedCollections]),
         library(
             "Training",
             ["TensorEngine", "Linen", "Optax", "Serialization", "JobSpec", "Datasets", "CLinux", "Hashing"]),

@@ -19,7 +19,6 @@ final class Trace: Sendable {
 
     private struct State {
         var program = Program()
-        var isFinished = false
         /// Values of surrounding traces that were used here, in the order of their first use.
         var captures: [(variable: Variable, value: Tensor)] = []
         var captureNumbers: [CaptureKey: Variable] = [:]
@@ -52,7 +51,6 @@ final class Trace: Sendable {
             }
             return Tensor(traced: TracedValue(trace: trace, variable: variable), type: type)
         }
-        defer { trace.state.withLock { $0.isFinished = true } }
         let (outputs, extra) = try $current.withValue(trace) { try function(inputs) }
         let (program, captures) = try trace.state.withLock { state in
             state.program.outputs = try outputs.map {

@@ -1,1 +1,2 @@
+// Placeholder until the target's first file lands.
 import Testing

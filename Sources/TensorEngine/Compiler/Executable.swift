@@ -204,6 +204,11 @@ public final class BoundExecution {
             start: inputs[index].base, count: executable.inputTypes[index].byteCount)
     }
 
+    /// An input as the next run will see it, copied: for carried state, what the last run left.
+    public func input(_ index: Int) throws -> Tensor {
+        try Tensor(bytes: UnsafeRawBufferPointer(inputBytes(index)), type: executable.inputTypes[index])
+    }
+
     /// The memory of an output of the last run.
     package func outputBytes(_ index: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: outputs[index].base, count: executable.outputTypes[index].byteCount)

@@ -1,0 +1,97 @@
+// The table of a model's modules: paths, output shapes, parameters. Flax's nn.tabulate, as data.
+import TensorEngine
+
+/// One module of a model, as its first call shows it.
+public struct ModuleTableRow: Sendable, Hashable {
+    /// The module's path, such as `encoder/Dense_0`; empty for the outermost module.
+    public var path: String
+    /// The class's name.
+    public var type: String
+    /// The types of what the call returned.
+    public var output: [TensorType]
+    /// Variables of this module itself, without its submodules', by collection.
+    public var own: [String: Count]
+
+    /// How many numbers, and how many bytes they take.
+    public struct Count: Sendable, Hashable {
+        public var elements: Int
+        public var bytes: Int
+    }
+
+    /// Parameters of this module itself.
+    public var parameterCount: Int { own["params"]?.elements ?? 0 }
+}
+
+/// Collects the rows while a context runs.
+final class ModuleTableRecorder {
+    private(set) var rows: [(scope: Scope, output: [TensorType])] = []
+    private var known: Set<[String]> = []
+
+    /// Starts a row, unless the path has one from an earlier call.
+    func enter(_ scope: Scope) -> Int? {
+        guard known.insert(scope.path).inserted else { return nil }
+        rows.append((scope, []))
+        return rows.count - 1
+    }
+
+    func setOutput(_ output: [TensorType], row: Int) { rows[row].output = output }
+}
+
+extension ModuleMethods where Self: Module {
+    /// The modules in the order of their first calls, parents before children. Nothing is computed: the model is traced with
+    /// abstract variables.
+    ///
+    /// - Parameter method: what to run, such as `{ try $0(x) }`; the values of its tensors do not matter.
+    public func tabulate<Result>(
+        rngStreams: [String] = ["params"], training: Bool? = nil, method: (Self) throws -> Result
+    ) throws -> [ModuleTableRow] {
+        var rows: [ModuleTableRow] = []
+        _ = try evalShape(
+            { (key: PRNGKey) in
+                var options = ModuleContext.Options()
+                options.mutable = .all
+                options.isInitializing = true
+                options.isTraining = training
+                let recorder = ModuleTableRecorder()
+                options.table = recorder
+                let keys = Dictionary(
+                    (rngStreams + ["params"]).map { ($0, key) }, uniquingKeysWith: { first, _ in first })
+                let context = ModuleContext(root: self, variables: [:], randomKeys: keys, options)
+                _ = try context.run { try method(self) }
+                rows = recorder.rows.map { scope, output in
+                    ModuleTableRow(
+                        path: scope.path.joined(separator: "/"), type: scope.module.className, output: output,
+                        own: context.ownCounts(scope))
+                }
+                return key
+            }, try PRNGKey(seed: 0))
+        return rows
+    }
+}
+
+extension Layer {
+    /// The modules that a call with an input like this one runs.
+    public func tabulate(_ input: Input, training: Bool? = nil) throws -> [ModuleTableRow] {
+        try tabulate(training: training) { try $0(input) }
+    }
+}
+
+extension ModuleContext {
+    /// What a module has of its own in each collection.
+    fileprivate func ownCounts(_ scope: Scope) -> [String: ModuleTableRow.Count] {
+        var result: [String: ModuleTableRow.Count] = [:]
+        for collection in store.collections {
+            guard let branch = store.branch(collection, scope.path) else { continue }
+            var count = ModuleTableRow.Count(elements: 0, bytes: 0)
+            for name in branch.names {
+                guard case .leaf(let tree) = branch[name] else { continue }
+                for leaf in tree.leaves {
+                    count.elements += leaf.shape.elementCount
+                    count.bytes += leaf.type.byteCount
+                }
+            }
+            result[collection] = count
+        }
+        return result
+    }
+}

@@ -1,0 +1,29 @@
+// Norms of trees and tensors, with gradients that stay finite at zero.
+import TensorEngine
+
+/// The Euclidean norm of all leaves taken together, a scalar.
+public func globalNorm(_ tree: Tree) throws -> Tensor {
+    let squares = try tree.leaves.map { try sum(square($0)) }
+    guard var total = squares.first else { return try zeros([]) }
+    for next in squares.dropFirst() { total = try total + next }
+    return try sqrt(total)
+}
+
+/// The Euclidean norm, at least `minimum`; where the norm is smaller its gradient is 0 instead of NaN.
+public func safeNorm(_ x: Tensor, minimum: Double) throws -> Tensor {
+    try safeRoot(x, of: { try sum(square($0)) }, minimum: minimum)
+}
+
+/// The root of the mean square, at least `minimum`; where it is smaller its gradient is 0 instead of NaN.
+public func safeRootMeanSquare(_ x: Tensor, minimum: Double) throws -> Tensor {
+    try safeRoot(x, of: { try mean(square($0)) }, minimum: minimum)
+}
+
+private func safeRoot(_ x: Tensor, of squares: (Tensor) throws -> Tensor, minimum: Double) throws -> Tensor {
+    let root = try sqrt(squares(x))
+    let isSmall = try lessEqual(root, minimum)
+    // Ones where the result is not used: the root's derivative there must not be infinite.
+    let safe = try TensorEngine.select(isSmall, onesLike(x), x)
+    return try TensorEngine.select(
+        isSmall, minimum, sqrt(squares(safe)))
+}

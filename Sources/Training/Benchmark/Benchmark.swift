@@ -1,0 +1,72 @@
+// Measures a workload.
+import Glibc
+import JobSpec
+import Linen
+import Optax
+import TensorEngine
+
+/// What a measurement found, with the names that the comparison with the peers reads.
+package struct BenchmarkResult: Sendable {
+    package let json: JSONValue
+    package let planDescription: String
+}
+
+package enum Benchmark {
+    /// The shortest burst that is timed without making it longer, in seconds.
+    private static let shortestBurst = 0.05
+
+    package static func run(_ workload: Workload, seconds: Double) throws -> BenchmarkResult {
+        let definition = try workload.definition()
+        let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x)
+        let state = try TrainState.create(
+            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: definition.optimizer)
+
+        let start = monotonicSeconds()
+        let program = try makeProgram(
+            { (arguments: [Tensor]) in
+                let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
+                let (x, y) = (arguments[arguments.count - 2], arguments[arguments.count - 1])
+                let (loss, gradients) = try valueAndGrad { (params: FrozenDict) in
+                    try definition.loss(definition.model.apply(["params": .dictionary(params)], x), y)
+                }(state.params)
+                return try state.applyGradients(gradients).leaves + [loss]
+            }, state.leaves + [definition.x, definition.y])
+        let carried = state.leaves.count
+        let executable = try Executable(program, carry: Array(0..<carried) + [nil])
+        let execution = try BoundExecution(executable, inputs: state.leaves + [definition.x, definition.y])
+        execution.run()
+        let firstStep = monotonicSeconds() - start
+        let firstLoss = try execution.output(carried).item()
+
+        execution.run(repetitions: 3)
+        // Short bursts: the best is the machine's quietest moment, the median the typical one.
+        var burst = 1
+        var rates: [Double] = []
+        let deadline = monotonicSeconds() + seconds
+        while monotonicSeconds() < deadline || rates.isEmpty {
+            let begin = monotonicSeconds()
+            execution.run(repetitions: burst)
+            let duration = monotonicSeconds() - begin
+            rates.append(Double(burst) / duration)
+            if duration < shortestBurst { burst *= 2 }
+        }
+        rates.sort()
+        let parameters = state.params.leaves.reduce(0) { $0 + $1.shape.elementCount }
+        return BenchmarkResult(
+            json: [
+                "peer": "spindle", "workload": .string(workload.rawValue),
+                "steps_per_s": .double(rates[rates.count / 2]),
+                "best": .double(rates[rates.count - 1]), "first_step_s": .double(firstStep),
+                "peak_rss_mb": .double(peakResidentMegabytes()), "params": JSONValue(parameters),
+                "loss": .double(try execution.output(carried).item()), "first_loss": .double(firstLoss),
+                "kernel_level": .string(KernelLevel.current.description),
+                "threads": JSONValue(ComputePool.threads),
+            ], planDescription: executable.planDescription)
+    }
+
+    private static func peakResidentMegabytes() -> Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) / 1024
+    }
+}

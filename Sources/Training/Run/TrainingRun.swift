@@ -1,0 +1,251 @@
+// One attempt of a job: from a fresh or restored state to the last step, with metrics and checkpoints on the way.
+import Datasets
+import Glibc
+import Hashing
+import JobSpec
+import Optax
+import OrderedCollections
+import Serialization
+import TensorEngine
+
+/// Trains a job. Everything that it reports depends on the effective spec and the data alone, except times.
+final class TrainingRun {
+    /// What the server asks of a run between two steps.
+    enum Request: Sendable {
+        case pause
+        case cancel(checkpoint: Bool)
+    }
+
+    private let command: RunCommand
+    private let spec: JobSpec
+    private let data: JobData
+    private let programs: TrainingPrograms
+    private let schedule: RunSchedule
+    private let keys: RunKeys
+    private let specDigest: String
+    private let state: TrainState
+    private let execution: BoundExecution
+    private let evaluator: Evaluator?
+    private let report: (WorkerReport) throws -> Void
+
+    private var finished: Int
+    private var order: (epoch: Int, rows: [Int32])?
+    /// Values of the last evaluation and the number of steps it was made after.
+    private var evaluation: (finished: Int, values: OrderedDictionary<String, Double>) = (-1, [:])
+    private var lastLoss = Double.nan
+    private var points: [ReportedMetric] = []
+    private var lastFlush = monotonicSeconds()
+    private var stepsAtFlush: Int
+    private var lastCheckpoint = monotonicSeconds()
+    private let started = monotonicSeconds()
+    private let elapsedBefore: Double
+
+    /// Seconds between two reports of metrics.
+    private static let reportInterval = 0.1
+
+    init(_ command: RunCommand, report: @escaping (WorkerReport) throws -> Void) throws {
+        self.command = command
+        self.report = report
+        let spec = try JobSpec.decode(command.spec)
+        self.spec = spec
+        specDigest = SHA256.hash(spec.digestBytes).hex
+        keys = try RunKeys(seed: spec.seed)
+
+        var restored: (state: StateDict, resume: ResumeState)?
+        if let point = command.resume { restored = try TrainingRun.load(point, specDigest: specDigest) }
+        data = try JobData(
+            spec, datasets: command.datasets, fitted: restored?.resume.transforms, generate: generateData)
+        let batches = data.train.batchesPerEpoch
+        guard batches > 0 else {
+            throw TrainingFailure(
+                code: .dataError, detail: "the training split has fewer rows than one batch",
+                isRetryable: false)
+        }
+        schedule = RunSchedule(spec, batchesPerEpoch: batches)
+        let programs = try TrainingPrograms(
+            spec, features: data.train.data.features, outputs: data.train.data.outputs)
+        self.programs = programs
+
+        let initialize = try makeProgram(
+            { (key: PRNGKey) in try programs.initialState(key) }, keys.initialize)
+        let template = try evalShape(programs.initialState, keys.initialize)
+        let initial = try template.replacingLeaves(try Executable(initialize).run(keys.initialize.leaves))
+        let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
+        self.state = state
+        finished = restored?.resume.finishedSteps ?? 0
+        stepsAtFlush = finished
+        elapsedBefore = restored?.resume.elapsedSeconds ?? 0
+
+        let rows = data.train.positions(ofBatch: 0).count
+        let step = try programs.step(state: state, rows: rows)
+        let executable = try Executable(step.program, carry: step.carry)
+        let (x, y) = (programs.inputType(rows: rows), programs.targetType(rows: rows))
+        execution = try BoundExecution(
+            executable, inputs: try state.leaves + [zeros(x.shape), zeros(y.shape, dtype: y.dtype)])
+        evaluator = data.validation.map { Evaluator(spec, $0, state: state, programs: programs) }
+    }
+
+    /// Trains to the end, or until `nextRequest` asks to stop.
+    func train(nextRequest: () -> Request?) throws {
+        try report(.started(step: finished, stepsTotal: schedule.stepsTotal))
+        while finished < schedule.stepsTotal {
+            if let request = nextRequest() { return try stop(request) }
+            try checkDeadline()
+            try step()
+            if schedule.evaluates(after: finished) { try evaluate() }
+            if monotonicSeconds() - lastFlush >= TrainingRun.reportInterval { try flush() }
+            if isCheckpointDue() { try writeCheckpoint(.periodic) }
+        }
+        try writeCheckpoint(.final)
+        try report(.done(step: finished, metrics: latestMetrics))
+    }
+
+    private func step() throws {
+        let (epoch, batch) = finished.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
+        try copyBatch(
+            data.train, batch, order: try epochOrder(epoch), isClassification: spec.targetKind == .classes,
+            into: execution, at: stateLeafCount)
+        execution.run()
+        let loss = execution.outputBytes(stateLeafCount).load(as: Float.self)
+        lastLoss = Double(loss)
+        points.append(
+            ReportedMetric(name: "train/loss", step: finished, finished: finished + 1, value: lastLoss))
+        finished += 1
+        guard loss.isFinite else {
+            try flush()
+            throw TrainingFailure(
+                code: .nonfiniteLoss,
+                detail:
+                    "train/loss is \(loss) at step \(finished - 1); lower the learning rate, or check the data for extreme values",
+                isRetryable: false)
+        }
+    }
+
+    private var stateLeafCount: Int { state.leaves.count }
+
+    private func epochOrder(_ epoch: Int) throws -> [Int32]? {
+        guard spec.data.shuffle == .epoch else { return nil }
+        if let order, order.epoch == epoch { return order.rows }
+        let rows = try keys.order(epoch: epoch, rows: data.train.data.rows)
+        order = (epoch, rows)
+        return rows
+    }
+
+    private func evaluate() throws {
+        guard let evaluator, evaluation.finished != finished else { return }
+        let values = try evaluator.evaluate { leaf, memory in
+            memory.copyMemory(from: UnsafeRawBufferPointer(execution.inputBytes(leaf)))
+        }
+        evaluation = (finished, values)
+        for (name, value) in values {
+            points.append(ReportedMetric(name: name, step: finished, finished: finished, value: value))
+        }
+    }
+
+    private var latestMetrics: OrderedDictionary<String, Double> {
+        var values: OrderedDictionary<String, Double> = ["train/loss": lastLoss]
+        if evaluation.finished == finished { values.merge(evaluation.values) { $1 } }
+        return values
+    }
+
+    /// Sends the points gathered so far.
+    private func flush() throws {
+        let now = monotonicSeconds()
+        let rate = Double(finished - stepsAtFlush) / max(now - lastFlush, 1e-9)
+        try report(
+            .metrics(
+                MetricsReport(
+                    step: finished, epoch: Double(finished) / Double(schedule.stepsPerEpoch),
+                    examples: finished * data.train.positions(ofBatch: 0).count, stepsPerSecond: rate,
+                    points: points)))
+        points.removeAll(keepingCapacity: true)
+        (lastFlush, stepsAtFlush) = (now, finished)
+    }
+
+    // MARK: Stopping
+
+    private func stop(_ request: Request) throws {
+        switch request {
+        case .pause:
+            try writeCheckpoint(.pause)
+            try report(.stopped(step: finished))
+        case .cancel(let checkpoint):
+            if checkpoint { try writeCheckpoint(.manual) } else { try flush() }
+            try report(.cancelled(step: finished))
+        }
+    }
+
+    private func checkDeadline() throws {
+        guard let limit = spec.budget.wallSeconds, elapsed >= limit else { return }
+        try writeCheckpoint(.manual)
+        throw TrainingFailure(
+            code: .deadlineExceeded,
+            detail:
+                "budget.wall_seconds (\(limit)) was used up after \(finished) of \(schedule.stepsTotal) steps; a checkpoint was written",
+            isRetryable: false)
+    }
+
+    private var elapsed: Double { elapsedBefore + monotonicSeconds() - started }
+
+    // MARK: Checkpoints
+
+    private func isCheckpointDue() -> Bool {
+        if schedule.checkpoints(after: finished) { return true }
+        guard let seconds = spec.checkpoint.everySeconds, finished < schedule.stepsTotal else { return false }
+        return monotonicSeconds() - lastCheckpoint >= seconds
+    }
+
+    private func writeCheckpoint(_ cause: CheckpointReport.Cause) throws {
+        try flush()
+        let leaves = try state.leaves.indices.map { try execution.input($0) }
+        let (epoch, batch) = finished.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
+        let resume = ResumeState(
+            finishedSteps: finished, epoch: epoch, batchInEpoch: batch, seed: spec.seed,
+            elapsedSeconds: spec.budget.wallSeconds == nil ? nil : elapsed, transforms: data.transforms,
+            specDigest: specDigest)
+        let number = String(finished)
+        let folder = CheckpointFolder(
+            path: command.folder + "/step-" + String(repeating: "0", count: max(0, 6 - number.count)) + number
+        )
+        let summary = try folder.write(
+            state: try state.replacingLeaves(leaves).tree, resume: resume.stateDict)
+        lastCheckpoint = monotonicSeconds()
+        try report(
+            .checkpoint(
+                CheckpointReport(
+                    step: finished, folder: folder.path, stateSHA256: summary.state.sha256.hex,
+                    stateBytes: summary.state.byteCount, resumeSHA256: summary.resume.sha256.hex,
+                    resumeBytes: summary.resume.byteCount, metrics: latestMetrics, cause: cause)))
+    }
+
+    private static func load(
+        _ point: ResumePoint, specDigest: String
+    ) throws -> (state: StateDict, resume: ResumeState) {
+        do {
+            let files = try CheckpointFolder(path: point.folder).read(
+                stateSHA256: Digest(hex: point.stateSHA256), resumeSHA256: Digest(hex: point.resumeSHA256))
+            return (files.state, try ResumeState(files.resume, specDigest: specDigest))
+        } catch let failure as TrainingFailure {
+            throw failure
+        } catch {
+            throw TrainingFailure(
+                code: .checkpointCorrupt, detail: "\(point.folder): \(error)", isRetryable: false)
+        }
+    }
+
+    /// The state of a checkpoint, which must have the structure, shapes and types that the spec's model has.
+    private static func restore(_ stateDict: StateDict, like initial: TrainState) throws -> TrainState {
+        do {
+            return try initial.replacing(tree: try fromStateDict(initial.tree, stateDict))
+        } catch {
+            throw TrainingFailure(code: .checkpointCorrupt, detail: "\(error)", isRetryable: false)
+        }
+    }
+}
+
+/// Seconds on a clock that never goes backwards.
+func monotonicSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

@@ -1,0 +1,15 @@
+// Suite linen: variables, outputs, updates and gradients of Flax's modules.
+import Testing
+
+@Suite("Modules are Flax's")
+struct LinenParityTests {
+    @Test(
+        "every case of the suite linen that is built has Flax's variables, results and gradients",
+        arguments: [
+            ("dense", 2), ("models", 13), ("errors", 10), ("attention", 18), ("conv", 31), ("dropout", 8),
+            ("lifted", 15), ("norm", 33), ("recurrent", 26),
+        ])
+    func linen(group: String, notBuilt: Int) throws {
+        try checkParity("linen", group, notBuilt: notBuilt) { try LinenCase($0).check() }
+    }
+}

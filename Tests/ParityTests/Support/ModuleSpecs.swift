@@ -1,0 +1,117 @@
+// Modules from the module specs of golden cases (README of the fixtures, "Module specs").
+import JobSpec
+import Linen
+import TensorEngine
+
+/// A module of a case, with what a case can ask of it.
+struct SpecModule {
+    let module: Module
+    /// Calls a method (nil: the main call) with positional values and keyword arguments.
+    let call: (_ method: String?, _ inputs: [Tree], _ keywords: JSONValue) throws -> Tree
+
+    init(_ module: Module, call: @escaping (String?, [Tree], JSONValue) throws -> Tree) {
+        self.module = module
+        self.call = call
+    }
+
+    /// A module with one tensor in and one out, and no further methods.
+    init(_ layer: any Layer<Tensor, Tensor>, methods: [String: (Tensor) throws -> Tensor] = [:]) {
+        self.init(layer) { method, inputs, keywords in
+            if let members = keywords.objectValue, !members.isEmpty {
+                throw NotBuilt("call arguments \(members.keys.sorted())")
+            }
+            guard inputs.count == 1, let x = inputs[0].tensor else {
+                throw ParityMismatch("\(layer.className) takes one tensor")
+            }
+            guard let method else { return .tensor(try layer(x)) }
+            guard let body = methods[method] else { throw NotBuilt("method \(method)") }
+            return .tensor(try body(x))
+        }
+    }
+
+    /// Builds the module that a spec describes.
+    static func build(_ spec: JSONValue) throws -> SpecModule {
+        if spec["parent"] != nil { throw NotBuilt("a module made without a parent") }
+        let type = try spec.member("type").stringValue ?? ""
+        let arguments = spec["args"] ?? [:]
+        let name = spec["name"]?.stringValue
+        func boolean(_ key: String, _ fallback: Bool) -> Bool { arguments[key]?.boolValue ?? fallback }
+        func integer(_ key: String) throws -> Int { try arguments.member(key).intValue ?? 0 }
+        func list(_ key: String, _ fallback: [Int]) -> [Int] {
+            arguments[key].flatMap { $0.integers ?? $0.intValue.map { [$0] } } ?? fallback
+        }
+        func initializer(_ key: String, _ fallback: Initializer) throws -> Initializer {
+            try arguments[key]?.initializer() ?? fallback
+        }
+        func dtype(_ key: String) throws -> DType? { try arguments[key]?.dtype() }
+        func only(_ known: String...) throws {
+            for key in arguments.objectValue?.keys ?? [] where !known.contains(key) {
+                throw NotBuilt("\(type)(\(key):)")
+            }
+        }
+        switch type {
+        case "Dense":
+            try only("features", "use_bias", "dtype", "param_dtype", "kernel_init", "bias_init")
+            return SpecModule(
+                Dense(
+                    features: try integer("features"), useBias: boolean("use_bias", true),
+                    dtype: try dtype("dtype"), paramDType: try dtype("param_dtype") ?? .float32,
+                    kernelInitializer: try initializer("kernel_init", .lecunNormal()),
+                    biasInitializer: try initializer("bias_init", .zeros), name: name))
+        case "DenseGeneral":
+            try only("features", "axis", "batch_dims", "use_bias", "dtype", "param_dtype")
+            return SpecModule(
+                DenseGeneral(
+                    features: list("features", []), axes: list("axis", [-1]),
+                    batchAxes: list("batch_dims", []),
+                    useBias: boolean("use_bias", true), dtype: try dtype("dtype"),
+                    paramDType: try dtype("param_dtype") ?? .float32, name: name))
+        case "Embed":
+            try only("num_embeddings", "features", "dtype", "param_dtype", "embedding_init")
+            let normal = Initializer.varianceScaling(
+                1, .fanIn, .normal, axes: Initializer.KernelAxes(output: [0]))
+            let embed = Embed(
+                count: try integer("num_embeddings"), features: try integer("features"),
+                dtype: try dtype("dtype"), paramDType: try dtype("param_dtype") ?? .float32,
+                embeddingInitializer: try initializer("embedding_init", normal), name: name)
+            return SpecModule(embed, methods: ["attend": { try embed.attend($0) }])
+        case "PReLU":
+            try only("negative_slope_init", "param_dtype")
+            return SpecModule(
+                PReLU(
+                    initialSlope: arguments["negative_slope_init"]?.doubleValue ?? 0.01,
+                    paramDType: try dtype("param_dtype") ?? .float32, name: name))
+        case "Sequential":
+            try only("layers")
+            let steps = try arguments.member("layers").arrayValue ?? []
+            return SpecModule(Sequential(try steps.map(SpecModule.step), name: name))
+        case "Graph":
+            let graph = try GraphModule(spec, name: name)
+            return SpecModule(graph) { try graph.call(method: $0, $1, $2) }
+        default:
+            throw NotBuilt(type)
+        }
+    }
+
+    /// A step of a Sequential: a module or a function.
+    private static func step(_ spec: JSONValue) throws -> Sequential.Step {
+        if let inner = spec["$module"] {
+            let built = try build(inner)
+            guard let layer = built.module as? any Layer<Tensor, Tensor> else {
+                throw NotBuilt("\(built.module.className) in a Sequential")
+            }
+            return .module(layer)
+        }
+        let activation = try SpecModule.activation(spec)
+        return .function { try activation($0) }
+    }
+
+    /// `{"$fn": name}`.
+    static func activation(_ spec: JSONValue) throws -> Activation {
+        let name = try spec.member("$fn").stringValue ?? ""
+        guard spec["kwargs"] == nil, let activation = Activation.byName[name] else {
+            throw NotBuilt("function \(name)")
+        }
+        return activation
+    }
+}

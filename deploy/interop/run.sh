@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Lets real Flax, Optax and JAX judge what Spindle trained. The Python environment is kept under .build/interop.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+cd "$repository"
+
+environment="$repository/.build/interop"
+stamp="$environment/ready-$(sha256sum deploy/interop/requirements.txt | cut -c 1-16)"
+if [ ! -f "$stamp" ]; then
+    step "Making a Python environment with flax, optax and jax"
+    command -v python3 > /dev/null || need_packages python3 python3-venv
+    rm -rf "$environment"
+    python3 -m venv "$environment" 2> /dev/null || { need_packages python3-venv; python3 -m venv "$environment"; }
+    "$environment/bin/pip" install --quiet --disable-pip-version-check -r deploy/interop/requirements.txt
+    touch "$stamp"
+fi
+
+binary="${SPINDLE_BINARY:-$(swift build -c release --show-bin-path)/spindle}"
+[ -x "$binary" ] || binary="$(swift build --show-bin-path)/spindle"
+[ -x "$binary" ] || die "no spindle is built: swift build -c release --product spindle"
+work="$(mktemp -d)"
+pidfile="$work/server.pid"
+trap 'stop_recorded "$pidfile" 20 > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
+launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public none || exit 1
+
+export JAX_PLATFORMS=cpu
+for script in deploy/interop/[!_]*.py; do
+    say "-- $(basename "$script")"
+    timeout 300 "$environment/bin/python" "$script" "$server_url"
+done

@@ -78,12 +78,14 @@ final class WorkerProcess: @unchecked Sendable {
         outputSource.activate()
         errorSource.activate()
         // A thread that waits is the one way to learn of an end that depends neither on pipes nor on polling.
-        let waiter = Thread { [self] in
+        let isWaitedFor = DetachedThread.start { [self] in
             _ = clinux_wait_without_reaping(pid)
             queue.async { self.reap() }
         }
-        waiter.name = "spindle.wait"
-        waiter.start()
+        if !isWaitedFor {
+            signal(SIGKILL)
+            reap()
+        }
     }
 
     // MARK: To the worker

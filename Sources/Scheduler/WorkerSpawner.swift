@@ -3,7 +3,7 @@
 // any time.
 
 import CLinux
-import Foundation
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -28,27 +28,32 @@ final class WorkerSpawner: Sendable {
         let completion: @Sendable (Result<SpawnedProcess, SpawnError>) -> Void
     }
 
-    private let requests = Mutex<[Request]>([])
+    private final class Requests: Sendable {
+        private let waiting = Mutex<[Request]>([])
+
+        func append(_ request: Request) { waiting.withLock { $0.append(request) } }
+        func first() -> Request? { waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
+    }
+
+    private let requests = Requests()
     private let available = DispatchSemaphore(value: 0)
+    private let hasThread: Bool
 
     private init() {
-        let thread = Thread { [self] in
+        hasThread = DetachedThread.start { [requests, available] in
             while true {
                 available.wait()
-                guard let request = requests.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else {
-                    continue
-                }
+                guard let request = requests.first() else { continue }
                 request.completion(
                     Result { () throws(SpawnError) -> SpawnedProcess in try Self.start(request.launch) })
             }
         }
-        thread.name = "spindle.spawner"
-        thread.start()
     }
 
     func spawn(_ launch: WorkerLaunch) async throws(SpawnError) -> SpawnedProcess {
+        guard hasThread else { throw SpawnError(description: "cannot start a thread to start workers from") }
         let result = await withCheckedContinuation { continuation in
-            requests.withLock { $0.append(Request(launch: launch) { continuation.resume(returning: $0) }) }
+            requests.append(Request(launch: launch) { continuation.resume(returning: $0) })
             available.signal()
         }
         return try result.get()
@@ -87,11 +92,14 @@ final class WorkerSpawner: Sendable {
     private static func withCStrings<Result>(
         _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
-        var pointers = strings.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        return pointers.withUnsafeMutableBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("never empty") }
-            return body(UnsafePointer(base))
+        let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(
+            capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { (pointers + index).initialize(to: strdup(string)) }
+        (pointers + strings.count).initialize(to: nil)
+        defer {
+            for index in strings.indices { free(pointers[index]) }
+            pointers.deallocate()
         }
+        return body(pointers)
     }
 }

@@ -82,7 +82,8 @@ enum Schema {
 
         CREATE TRIGGER jobs_identity_is_fixed BEFORE UPDATE ON jobs
         WHEN NEW.id IS NOT OLD.id OR NEW.ordinal IS NOT OLD.ordinal OR NEW.spec_digest IS NOT OLD.spec_digest
-            OR NEW.effective_spec_digest IS NOT OLD.effective_spec_digest OR NEW.created_at IS NOT OLD.created_at
+            OR NEW.effective_spec_digest IS NOT OLD.effective_spec_digest
+            OR NEW.created_at IS NOT OLD.created_at
         BEGIN SELECT RAISE(ABORT, 'the identity of a job does not change'); END;
 
         CREATE TRIGGER jobs_are_deleted_in_two_phases BEFORE DELETE ON jobs WHEN OLD.deleted_at IS NULL

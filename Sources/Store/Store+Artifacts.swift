@@ -101,7 +101,8 @@ extension Store {
             let row = try Self.row(
                 database,
                 """
-                SELECT checkpoints.*, jobs.id AS job_id FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
+                SELECT checkpoints.*, jobs.id AS job_id
+                FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
                 WHERE checkpoints.id = ? AND jobs.deleted_at IS NULL
                 """, [id])
             guard let row else { throw try Self.missing(database, kind: "checkpoint", id: id) }

@@ -28,8 +28,8 @@ extension WriteTransaction {
         job.attempt += 1
         try execute(
             """
-            INSERT INTO attempts (job, number, slot, started_at, pid, start_ticks, boot_id, resumed_from, from_step,
-                counted, engine_version, kernel_level, threads) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+            INSERT INTO attempts (job, number, slot, started_at, pid, start_ticks, boot_id, resumed_from,
+                from_step, counted, engine_version, kernel_level, threads) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
             """,
             [
                 job.ordinal, job.attempt, slot, now.milliseconds, process.pid, process.startTicks,

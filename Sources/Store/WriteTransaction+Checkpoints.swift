@@ -78,7 +78,8 @@ extension WriteTransaction {
         guard
             let row = try row(
                 """
-                SELECT checkpoints.*, jobs.id AS job_id FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
+                SELECT checkpoints.*, jobs.id AS job_id
+                FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
                 WHERE checkpoints.id = ?
                 """, [id])
         else { throw try missing(kind: "checkpoint", id: id) }
@@ -97,7 +98,8 @@ extension WriteTransaction {
     package func unfinishedDeletions() throws -> [CheckpointRecord] {
         try rows(
             """
-            SELECT checkpoints.*, jobs.id AS job_id FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
+            SELECT checkpoints.*, jobs.id AS job_id
+            FROM checkpoints JOIN jobs ON jobs.ordinal = checkpoints.job
             WHERE checkpoints.status = 'deleting' ORDER BY checkpoints.ordinal
             """
         ).map { try CheckpointRow.decode($0, job: $0["job_id"]) }

@@ -31,7 +31,7 @@ extension WriteTransaction {
 
     func addTombstone(kind: String, id: String, reason: String) throws {
         try execute(
-            "INSERT INTO tombstones (kind, id, deleted_at, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT OR IGNORE INTO tombstones (kind, id, deleted_at, reason) VALUES (?, ?, ?, ?)",
             [kind, id, now.milliseconds, reason])
     }
 
@@ -94,7 +94,8 @@ extension WriteTransaction {
             members: response.headers.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
         try execute(
             """
-            INSERT OR REPLACE INTO idempotency (scope, key, fingerprint, status, headers, body, job, created_at)
+            INSERT OR REPLACE INTO idempotency
+                (scope, key, fingerprint, status, headers, body, job, created_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [

@@ -38,6 +38,8 @@ import Testing
             let effective = try await client.get("/v1/jobs/\(job)/effective-spec").json()
             #expect(effective["priority"]?.intValue == 50)
 
+            let plan = try await client.get("/v1/jobs/\(job)/plan").json()
+            #expect(plan["parameter_count"]?.intValue == 55)
             let attempts = try await client.get("/v1/jobs/\(job)/attempts").json()
             #expect(attempts["data"]?[0]?["outcome"]?.stringValue == "succeeded")
             let log = try await client.get("/v1/jobs/\(job)/logs?tail=1")

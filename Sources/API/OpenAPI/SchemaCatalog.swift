@@ -38,7 +38,7 @@ package enum SchemaCatalog {
 
     private static let problem = Schema.object([
         P("type", .string()), P("title", .string()), P("status", .integer(minimum: 400, maximum: 599)),
-        P("detail", .string()), P("instance", .string()), P("request_id", .string()),
+        P("detail", .string()), P("instance", .string(), required: false), P("request_id", .string()),
         P("code", .choice(ProblemCode.allCases.map(\.rawValue))),
         P("errors", .array(.reference("ProblemPlace")), required: false),
         P(
@@ -112,7 +112,10 @@ package enum SchemaCatalog {
     ])
 
     private static let attempt = Schema.object([
-        P("attempt", .integer()), P("state", .string(), required: false), P("reason", .nullable(.string())),
+        P("attempt", .integer()), P("job", .string()), P("slot", .integer()),
+        P("outcome", .nullable(.string()), "null while it runs"), P("detail", .nullable(.string())),
+        P("counted", .boolean, "whether it used up one of attempts_max"),
+        P("resumed_from", .nullable(.string()), "a checkpoint"), P("pid", .integer()),
         P("exit_code", .nullable(.integer())), P("signal", .nullable(.integer())),
         P("from_step", .nullable(.integer())), P("to_step", .nullable(.integer())),
         P("started_at", .time), P("finished_at", .nullable(.time)),

@@ -8,7 +8,7 @@ package enum CatalogRoutes {
     static let validate = APIRoute(
         "POST", "/v1/validate", "validateSpec", tag: "catalog", scope: .read,
         "Every problem of a spec, or its plan; nothing is created",
-        body: .json(.map(.any), required: true, example: nil),
+        body: .json(.any, required: true, example: nil),
         answers: [.json(200, .reference("Validation"), "what was found")],
         handler: .asynchronous { call in
             guard let spec = try call.json() else {

@@ -5,7 +5,7 @@ import Store
 
 package enum JobDetailRoutes {
     package static let all = [
-        spec, effectiveSpec, attempts, logs, events, allEvents, metrics, series, checkpoints,
+        spec, effectiveSpec, plan, attempts, logs, events, allEvents, metrics, series, checkpoints,
     ]
 
     static let spec = document("spec", "getJobSpec", "The spec as it was submitted, byte for byte") {
@@ -35,6 +35,17 @@ package enum JobDetailRoutes {
                     request: call.request)
             })
     }
+
+    static let plan = APIRoute(
+        "GET", "/v1/jobs/{id}/plan", "getJobPlan", tag: "jobs", scope: .read,
+        "What planning found at submission: sizes, steps and every module's shape",
+        parameters: [.jobID, .ifNoneMatch],
+        answers: [.json(200, .reference("Plan"), "the plan", headers: ["ETag"]), .empty(304, "unchanged")],
+        errors: [410],
+        handler: .asynchronous { call in
+            let job = try await call.context.store.job(id: call.path("id"))
+            return .digested(try await call.context.store.plan(of: job), request: call.request)
+        })
 
     static let attempts = APIRoute(
         "GET", "/v1/jobs/{id}/attempts", "listAttempts", tag: "jobs", scope: .read,

@@ -26,16 +26,16 @@ package enum JobRoutes {
             guard let spec = try call.json() else {
                 throw Problem(.invalidJSON, "The body is empty; expected a job spec, a JSON object.")
             }
-            let submission = Submission(context: call.context)
-            if try call.query.choice("dry_run", among: ["plan"]) != nil {
-                let prepared = try await submission.prepare(spec, bytes: call.request.body.bytes)
-                return .json(try await submission.plan(prepared).json)
-            }
             let wait = try call.waitSeconds()
             let key = try call.request.headers["Idempotency-Key"].map { field in
                 IdempotencyKey(
                     key: try IdempotencyKeyField(headerField: field).value, scope: "POST /v1/jobs",
                     fingerprint: SHA256.hash(spec.canonicalBytes()))
+            }
+            let submission = Submission(context: call.context)
+            if try call.query.choice("dry_run", among: ["plan"]) != nil {
+                let prepared = try await submission.prepare(spec, bytes: call.request.body.bytes)
+                return .json(try await submission.plan(prepared).json)
             }
             let answer = try await submission.submit(spec, bytes: call.request.body.bytes, key: key)
             guard wait > 0, let id = answer.jobID else { return answer.response }

@@ -14,8 +14,8 @@ package enum JobVerbRoutes {
         body: .json(
             Schema.object(
                 [
-                    .init("grace_seconds", .number(minimum: 0, maximum: 3600), required: false),
-                    .init("reason", .string(maxLength: 500), required: false),
+                    .init("grace_seconds", .nullable(.number(minimum: 0, maximum: 3600)), required: false),
+                    .init("reason", .nullable(.string(maxLength: 500)), required: false),
                 ], closed: true), required: false, example: JSONText("{\"grace_seconds\": 5}")),
         answers: accepted + [.json(200, .reference("Job"), "it was cancelled before", headers: ["ETag"])],
         errors: conflicts,
@@ -46,7 +46,7 @@ package enum JobVerbRoutes {
         "retry", "Run a failed or cancelled job again",
         [
             .init(
-                "from", .choice(RetryStart.allCases.map(\.rawValue)), required: false,
+                "from", .nullable(.choice(RetryStart.allCases.map(\.rawValue))), required: false,
                 "the newest checkpoint (the default), or scratch")
         ]
     ) { call, options in

@@ -50,7 +50,8 @@ struct ServerProblem: Sendable {
 
     /// One line of what is wrong, then one line for each place in the request.
     var text: String {
-        var lines = [title + (detail.map { $0 == title ? "" : ": \($0)" } ?? "")]
+        // Some details begin with the title's words: once is enough.
+        var lines = [detail.map { $0.hasPrefix(title) ? $0 : "\(title): \($0)" } ?? title]
         if let state, !allowedActions.isEmpty {
             lines.append("  state \(state); possible now: \(allowedActions.joined(separator: ", "))")
         }

@@ -65,7 +65,7 @@ enum ParitySuite {
 
     static func load(_ suite: String, _ group: String) throws -> [ParityCase] {
         let file = folder.appendingPathComponent("\(suite)/\(group).json")
-        let limits = JSONLimits(maximumBytes: 64 << 20, maximumDepth: 64)
+        let limits = JSONLimits(maximumBytes: 64 << 20, maximumDepth: 256)
         // Our JSON refuses integers beyond 64 bits with a sign; the one that the suites have (2**64 - 1, in `serialization`)
         // is read as a float, and known by that.
         let text = try String(contentsOf: file, encoding: .utf8)

@@ -9,7 +9,13 @@ public struct Initializer: Sendable {
     public init(_ make: @escaping @Sendable (PRNGKey, Shape, DType) throws -> Tensor) { self.make = make }
 
     public func callAsFunction(_ key: PRNGKey, _ shape: Shape, dtype: DType = .float32) throws -> Tensor {
-        try make(key, shape, dtype)
+        let value = try make(key, shape, dtype)
+        guard value.shape == shape else {
+            throw ModuleError(
+                .argument, "initializer", expected: "a tensor of the shape that was asked for, \(shape)",
+                got: "\(value.type)")
+        }
+        return value
     }
 }
 

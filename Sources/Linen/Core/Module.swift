@@ -133,6 +133,26 @@ open class Module: ModuleMethods {
         try context.append(.tensor(value), to: collection, name, in: scope)
     }
 
+    /// Keeps an intermediate result: combines it with the value that is there, or with `initial`. Nothing where not mutable.
+    public final func sow(
+        _ collection: String, _ name: String, _ value: Tensor, initial: Tensor,
+        reduce: (Tensor, Tensor) throws -> Tensor
+    ) throws {
+        let (context, scope) = try running("sow")
+        guard context.mutable.contains(collection) else { return }
+        let before = context.store.value(collection, scope.path, name)?.tensor ?? initial
+        try context.store.set(collection, scope.path, name, .tensor(try reduce(before, value)))
+    }
+
+    /// `value` plus a variable of zeros, made by `initialize` in the collection `perturbations`: the gradient with respect to
+    /// that variable is the gradient with respect to `value`. Without that variable, `value` itself.
+    public final func perturb(
+        _ name: String, _ value: Tensor, collection: String = "perturbations"
+    ) throws -> Tensor {
+        guard try isInitializing || hasVariable(collection, name) else { return value }
+        return try value + variable(collection, name) { try zerosLike(value) }.value
+    }
+
     /// True in `initialize`, false in `apply`.
     public final var isInitializing: Bool { ModuleContext.current?.isInitializing ?? false }
 

@@ -7,6 +7,8 @@ extension Initializer {
         case fanIn = "fan_in"
         case fanOut = "fan_out"
         case fanAverage = "fan_avg"
+        /// The geometric mean of both.
+        case fanGeometricAverage = "fan_geo_avg"
     }
 
     public enum Distribution: String, Sendable, CaseIterable {
@@ -76,18 +78,14 @@ extension Initializer {
     }
 
     private static func fan(of shape: Shape, _ mode: Fan, _ axes: KernelAxes) throws -> Double {
-        guard shape.rank >= 2 else {
-            throw ModuleError(
-                .argument, "varianceScaling", expected: "a kernel of rank 2 or more", got: "shape \(shape)",
-                fix: "A vector has no inputs and outputs; use normal, uniform or zeros for it.")
-        }
         func size(_ list: [Int]) throws -> Double {
             try list.reduce(1.0) { product, axis in
                 let resolved = axis < 0 ? axis + shape.rank : axis
                 guard shape.indices.contains(resolved) else {
                     throw ModuleError(
                         .argument, "varianceScaling",
-                        expected: "axes in -\(shape.rank)..<\(shape.rank) for shape \(shape)", got: "\(axis)")
+                        expected: "axes in -\(shape.rank)..<\(shape.rank) for shape \(shape)", got: "\(axis)",
+                        fix: "A vector has no inputs and outputs; use normal, uniform or zeros for it.")
                 }
                 return product * Double(shape[resolved])
             }
@@ -100,6 +98,7 @@ extension Initializer {
             case .fanIn: input * receptiveField
             case .fanOut: output * receptiveField
             case .fanAverage: (input + output) * receptiveField / 2
+            case .fanGeometricAverage: (input * output).squareRoot() * receptiveField
             }
         // An empty kernel has no numbers to draw, and a fan of 0 / 0.
         return fan.isFinite && fan > 0 ? fan : 1

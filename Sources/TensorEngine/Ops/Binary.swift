@@ -227,7 +227,23 @@ public func rem(_ a: some TensorConvertible, _ b: some TensorConvertible) throws
 }
 /// The next representable number after `a` in the direction of `b`.
 public func nextAfter(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.nextAfter, a, b, asFloats: true)
+    let anchor = ((a as? Tensor) ?? (b as? Tensor))?.dtype ?? .float32
+    let (x, y) = (try a.tensor(beside: anchor), try b.tensor(beside: anchor))
+    let dtype = DType.promote(x.dtype, y.dtype).floating
+    guard dtype.isHalfPrecision else { return try broadcasting(.nextAfter, x, y, asFloats: true) }
+    // The kernel would compute in float32, whose neighbours round back: step the 16-bit pattern instead.
+    let shape = try broadcastShapes([x.shape, y.shape], for: "nextAfter")
+    let (from, to) = (
+        try broadcastTo(x.astype(dtype), shape), try broadcastTo(y.astype(dtype), shape)
+    )
+    let pattern = try bitcast(from, to: .uint16).astype(.int32)
+    let grows = try equal(less(from, to), greater(from, 0))
+    let stepped = try select(grows, pattern + 1, pattern - 1)
+    let fromZero = try select(greater(to, 0), full(shape, 1, dtype: .int32), full(shape, 0x8001, dtype: .int32))
+    let next = try select(equal(from, 0), fromZero, stepped)
+    let result = try bitcast(next.astype(.uint16), to: dtype)
+    let isNumber = try and(equal(from, from), equal(to, to))
+    return try select(isNumber, select(equal(from, to), to, result), from + to)
 }
 public func equal(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.equal, a, b)

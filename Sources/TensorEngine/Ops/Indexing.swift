@@ -42,8 +42,18 @@ struct Take: Primitive {
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
         (
             [try self(primals[0], primals[1])],
-            [try tangents[0].map { try Take(axis: axis, mode: .clamp)($0, primals[1]) }]
+            [try tangents[0].map { try tangent($0, primals[1]) }]
         )
+    }
+
+    /// The tangent: 0 where the index is outside and the result a constant.
+    private func tangent(_ operand: Tensor, _ indices: Tensor) throws -> Tensor {
+        let taken = try Take(axis: axis, mode: .clamp)(operand, indices)
+        guard mode == .fill else { return taken }
+        let isInside = try and(greaterEqual(indices, 0), less(indices, operand.shape[axis]))
+        let mask = try broadcastInDim(
+            isInside, shape: taken.shape, dimensions: Array(axis..<(axis + indices.rank)))
+        return try select(mask, taken, zerosLike(taken))
     }
 
     func transpose(_ cotangents: [Tensor?], _ operands: [LinearOperand]) throws -> [Tensor?] {

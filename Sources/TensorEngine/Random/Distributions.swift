@@ -33,8 +33,11 @@ extension PRNGKey {
         default:
             throw TensorError(.dtype, "uniform", expected: "a float type", got: "\(dtype)")
         }
-        // XLA contracts the product and the sum to one fused multiply-add.
-        let scaled = try FusedMultiplyAdd()(fraction, try Binary.sub(high, low), low)
+        // XLA contracts the product and the sum to one fused multiply-add, except in 16-bit types, where it rounds both.
+        let span = try Binary.sub(high, low)
+        let scaled =
+            dtype.isHalfPrecision
+            ? try Binary.add(Binary.mul(fraction, span), low) : try FusedMultiplyAdd()(fraction, span, low)
         return try Binary.max(low, scaled)
     }
 

@@ -72,7 +72,8 @@ extension PRNGKey {
 
     /// A key made of this one and a number, of which the low 32 bits count.
     public func foldIn(_ number: some TensorConvertible) throws -> PRNGKey {
-        let word = try number.tensor(beside: .int32)
+        // An Int beyond int32 would saturate as a literal beside a tensor.
+        let word = try (number as? Int).map { try Tensor(UInt32(truncatingIfNeeded: $0)) } ?? number.tensor(beside: .int32)
         let counter = word.dtype == .uint32 ? word : try word.astype(.uint32)
         let words = try apply(
             Threefry(), [self.word(0, []), self.word(1, []), zeros([], dtype: .uint32), counter])

@@ -168,18 +168,30 @@ private struct GraphRun {
         } else if node["is_initializing"] != nil {
             keywords = keywords.merging(JSONValue(members: [(output, .bool(module.isInitializing))]))
         } else if let path = node["sow"]?.arrayValue?.compactMap(\.stringValue), path.count == 2 {
-            if node["reduce"] != nil { throw NotBuilt("sow with a reduction") }
             let name = try node.member("in")
             guard let tensor = try value(name).tensor else { throw ParityMismatch("sow of no tensor") }
-            try module.sow(path[0], path[1], tensor)
+            if node["reduce"] == nil {
+                try module.sow(path[0], path[1], tensor)
+            } else {
+                try module.sow(path[0], path[1], tensor, initial: try zeros([])) { try $0 + $1 }
+            }
+        } else if let name = node["perturb"]?.stringValue {
+            guard let tensor = try value(try node.member("in")).tensor else {
+                throw ParityMismatch("no tensor")
+            }
+            values[output] = .tensor(try module.perturb(name, tensor))
         } else if let stream = node["make_rng"]?.stringValue {
             values[output] = .tensor(try module.makeRNG(stream).data)
         } else if let sampler = node["random"]?.stringValue {
             guard let words = values[node["key"]?.stringValue ?? ""]?.tensor else {
                 throw ParityMismatch("no key")
             }
-            guard sampler == "normal" else { throw NotBuilt("sampler \(sampler)") }
-            values[output] = .tensor(try PRNGKey(data: words).normal(try shape(try node.member("shape"))))
+            let (key, shape) = (try PRNGKey(data: words), try shape(try node.member("shape")))
+            switch sampler {
+            case "normal": values[output] = .tensor(try key.normal(shape))
+            case "uniform": values[output] = .tensor(try key.uniform(shape))
+            default: throw NotBuilt("sampler \(sampler)")
+            }
         } else if let path = node["get"]?.arrayValue, let first = path.first {
             var tree = try value(first)
             for step in path.dropFirst() {

@@ -41,9 +41,14 @@ extension Initializer {
         case "variance_scaling":
             guard let mode = Fan(rawValue: arguments["mode"]?.stringValue ?? ""),
                 let distribution = Distribution(rawValue: arguments["distribution"]?.stringValue ?? "")
-            else { throw NotBuilt("variance_scaling \(arguments)") }
+            else { throw InitializerRefused(arguments: arguments) }
             return .varianceScaling(number("scale", 1), mode, distribution, axes: axes)
         default: throw NotBuilt("initializer \(name)")
         }
     }
+}
+
+/// A mode or distribution that the type of `varianceScaling` does not even let one say.
+private struct InitializerRefused: Error {
+    let arguments: JSONValue
 }

@@ -12,7 +12,10 @@ struct LinenCase {
     init(_ parityCase: ParityCase) throws {
         self.parityCase = parityCase
         spec = try parityCase.config.member("module")
-        inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map { try $0.tensor() }
+        inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map {
+            guard $0.isParityArray else { throw NotBuilt("inputs that are no tensors") }
+            return try $0.tensor()
+        }
     }
 
     /// Throws `ParityMismatch` at the first difference, `NotBuilt` for what is missing, and the engine's own errors.

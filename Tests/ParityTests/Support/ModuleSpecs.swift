@@ -81,6 +81,19 @@ struct SpecModule {
                 PReLU(
                     initialSlope: arguments["negative_slope_init"]?.doubleValue ?? 0.01,
                     paramDType: try dtype("param_dtype") ?? .float32, name: name))
+        case "Dropout":
+            try only("rate", "broadcast_dims", "deterministic", "rng_collection")
+            let dropout = Dropout(
+                rate: arguments["rate"]?.doubleValue ?? 0, broadcastAxes: list("broadcast_dims", []),
+                deterministic: arguments["deterministic"]?.boolValue,
+                randomStream: arguments["rng_collection"]?.stringValue ?? "dropout", name: name)
+            return SpecModule(dropout) { _, inputs, keywords in
+                guard let x = inputs.first?.tensor else { throw ParityMismatch("Dropout takes a tensor") }
+                guard let deterministic = keywords["deterministic"]?.boolValue else {
+                    return .tensor(try dropout(x))
+                }
+                return .tensor(try dropout(x, deterministic: deterministic))
+            }
         case "Sequential":
             try only("layers")
             let steps = try arguments.member("layers").arrayValue ?? []

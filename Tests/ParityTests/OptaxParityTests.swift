@@ -23,7 +23,7 @@ import Testing
 
     @Test("optimizers that follow an objective give Optax's updates, parameters and states")
     func objective() throws {
-        try checkParity("optax", "objective", notBuilt: 10) { _ in throw NotBuilt("objectives") }
+        try checkParity("optax", "objective", notBuilt: 8) { try objectiveSteps($0) }
     }
 
     @Test("a compiled step gives what the steps give one operation at a time")
@@ -125,6 +125,62 @@ import Testing
         }
         if parityCase.expectsError { return }
         try expectState(state, try parityCase.expected.member("state"), tolerance, "state")
+    }
+
+    /// Runs steps whose gradients are those of an objective at the present parameters.
+    private func objectiveSteps(_ parityCase: ParityCase) throws {
+        let (config, expected) = (parityCase.config, parityCase.expected)
+        let transformation = try makeTransformation(try config.member("tx"))
+        let objective = try config.member("objective")
+        let step = jit { (params: Tree, state: Tree) in
+            let (value, gradients) = try valueAndGrad { (params: Tree) in
+                try objectiveValue(objective.member("body"), params)
+            }(params)
+            let (updates, next) = try transformation.update(
+                updates: gradients, state: state, params: params, context: UpdateContext(value: value))
+            return (updates, next, try applyUpdates(params, updates), value)
+        }
+        var params = try parityCase.inputs.member("params").tree()
+        var state = try transformation.initialize(params: params)
+        try expectState(state, try expected.member("init_state"), parityCase.tolerance, "init_state")
+        for index in 0..<(config["steps"]?.intValue ?? 0) {
+            let (updates, next, changed, value) = try step(params, state)
+            (state, params) = (next, changed)
+            try expectClose(
+                value, try expected.member("values")[index] ?? .null, parityCase.tolerance, "values/\(index)")
+            try expectClose(
+                updates, try expected.member("updates")[index] ?? .null, parityCase.tolerance,
+                "updates/\(index)")
+            try expectClose(
+                params, try expected.member("params")[index] ?? .null, parityCase.tolerance, "params/\(index)"
+            )
+        }
+        try expectState(state, try expected.member("state"), parityCase.tolerance, "state")
+    }
+
+    /// The value of an expression over named parameters.
+    private func objectiveValue(_ expression: JSONValue, _ params: Tree) throws -> Tensor {
+        if let name = expression.stringValue {
+            guard let tensor = params[name]?.tensor else { throw ParityMismatch("no parameter \(name)") }
+            return tensor
+        }
+        if let number = expression.doubleValue { return try full([], number) }
+        guard let parts = expression.arrayValue, let operation = parts.first?.stringValue else {
+            throw ParityMismatch("no expression: \(expression)")
+        }
+        let operands = parts.dropFirst().filter { $0.objectValue == nil }
+        let x = try operands.map { try objectiveValue($0, params) }
+        switch operation {
+        case "add": return try x[0] + x[1]
+        case "subtract": return try x[0] - x[1]
+        case "multiply": return try x[0] * x[1]
+        case "square": return try square(x[0])
+        case "sum": return try sum(x[0])
+        case "index":
+            let index = parts.last?["idx"]?.integers?.first ?? 0
+            return try reshape(slice(x[0], axis: 0, index..<(index + 1)), [])
+        default: throw NotBuilt("the operation \(operation)")
+        }
     }
 
     /// Compares a state with a list of path -> array: the same paths, and close values.

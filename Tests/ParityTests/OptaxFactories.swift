@@ -263,6 +263,20 @@ private func makeWrapper(_ name: String, _ a: OptaxArguments) throws -> Gradient
         let period = try a.int("every")
         let wrapper = name == "conditionally_mask" ? conditionallyMask : conditionallyTransform
         return wrapper(try a.transformation("inner")) { try equal(rem($0, period), 0) }
+    case "contrib.normalize": return normalize()
+    case "contrib.reduce_on_plateau":
+        return try reduceOnPlateau(
+            factor: try a.double("factor", 0.1), patience: try a.int("patience", 10),
+            cooldown: try a.int("cooldown", 0))
+    case "contrib.schedule_free":
+        return try scheduleFree(
+            try a.transformation("base_optimizer"), learningRate: try a.value("learning_rate"),
+            b1: try a.double("b1", 0.9))
+    case "contrib.schedule_free_sgd": return try scheduleFreeSGD(learningRate: try a.double("learning_rate"))
+    case "contrib.schedule_free_adamw":
+        return try scheduleFreeAdamW(
+            learningRate: try a.double("learning_rate"), warmupSteps: try a.int("warmup_steps"),
+            weightDecay: try a.value("weight_decay", 0))
     case "inject_hyperparams": return try makeInjected(a)
     default: return nil
     }

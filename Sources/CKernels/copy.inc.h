@@ -64,11 +64,11 @@ static void transpose_block(
     char *dst, const char *src, int64_t rows, int64_t columns, int64_t dst_row, int64_t src_column, int size) {
     int64_t first_row = 0;
     if (size == 4) {
-        for (; first_row + 16 <= rows; first_row += 16) {
-            int64_t column = 0;
-            for (; column + 16 <= columns; column += 16) {
-                const float *from = (const float *)src + first_row + column * src_column;
-                float *to = (float *)dst + first_row * dst_row + column;
+        int64_t whole_rows = rows & -16, whole_columns = columns & -16;
+        for (int64_t column = 0; column < whole_columns; column += 16) {
+            for (int64_t row = 0; row < whole_rows; row += 16) {
+                const float *from = (const float *)src + row + column * src_column;
+                float *to = (float *)dst + row * dst_row + column;
                 f32x16 block[16];
 #pragma clang loop unroll(full)
                 for (int i = 0; i < 16; i++) { block[i] = LOAD16(f32x16, from, i * src_column); }
@@ -76,12 +76,13 @@ static void transpose_block(
 #pragma clang loop unroll(full)
                 for (int i = 0; i < 16; i++) { STORE16(f32x16, to, i * dst_row, block[i]); }
             }
-            for (int64_t r = first_row; r < first_row + 16; r++) {
-                for (int64_t c = column; c < columns; c++) {
-                    ((uint32_t *)dst)[r * dst_row + c] = ((const uint32_t *)src)[r + c * src_column];
-                }
+        }
+        for (int64_t r = 0; r < whole_rows; r++) {
+            for (int64_t c = whole_columns; c < columns; c++) {
+                ((uint32_t *)dst)[r * dst_row + c] = ((const uint32_t *)src)[r + c * src_column];
             }
         }
+        first_row = whole_rows;
     }
 #define TRANSPOSE_LOOP(T)                                                                                              \
     for (int64_t c0 = 0; c0 < columns; c0 += 8) {                                                                      \

@@ -40,7 +40,15 @@ static _Thread_local struct {
 
 // MARK: Loading and storing
 
+/// Into a block of a register, which has room for a vector behind it.
 static void copy_segment(char *dst, const char *src, int64_t stride, int64_t count, int size) {
+    if (stride == 0 && size == 4) {
+        // Whole vectors: what is written too far is written again by the next segment, or is room behind the block.
+        uint32_t value;
+        memcpy(&value, src, 4);
+        for (int64_t i = 0; i < count; i += 16) { STORE16(u32x16, (uint32_t *)dst, i, (u32x16)(value)); }
+        return;
+    }
     if (stride == 1) {
         // Short segments are common (a bias of 10); a call of memcpy would cost more than the copy.
         if (size == 4 && count <= 64) {

@@ -291,6 +291,22 @@ static void (*const combine_groups[13])(const reduce_run *) = {
     }                                                                                                                  \
     break;
 
+/// The place of the first extremum or NaN of a row of floats: the extremum first, then where it stands.
+SPK_INLINE int32_t place_in_row(const bool lowest, const float *row, int64_t count, int64_t available) {
+    const int kind = lowest ? SPK_REDUCE_MIN : SPK_REDUCE_MAX;
+    const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    float best = reduce_chunks_f32(kind, row, count, available);
+    for (int64_t i = 0; i < count; i += 16) {
+        int64_t some = count - i;
+        f32x16 x = some >= 16 ? LOAD16(f32x16, row, i) : load_some_f32(kind, row + i, some, available - i >= 16);
+        i32x16 place = ((x == best) | (x != x)) != 0 ? lanes : (i32x16)(16);
+        int32_t first = __builtin_reduce_min(place);
+        // Behind the row stand identities, which may equal the extremum.
+        if (first < SPK_MIN(some, (int64_t)16)) { return (int32_t)i + first; }
+    }
+    return 0;
+}
+
 static void reduce_tile_places(void *context, int64_t tile) {
     const reduce_run *run = context;
     const spk_reduce *reduce = run->reduce;
@@ -298,6 +314,13 @@ static void reduce_tile_places(void *context, int64_t tile) {
     int64_t inner = reduce->inner, last = SPK_MIN((tile + 1) * run->outer_per_tile, reduce->outer);
     for (int64_t o = tile * run->outer_per_tile; o < last; o++) {
         int32_t *dst = (int32_t *)run->dst + o * inner;
+        if (reduce->dtype == SPK_FLOAT32 && inner == 1) {
+            int64_t at = o * reduce->count, available = reduce->outer * reduce->count - at;
+            const float *row = (const float *)run->src + at;
+            *dst = lowest ? place_in_row(true, row, reduce->count, available)
+                          : place_in_row(false, row, reduce->count, available);
+            continue;
+        }
         switch (reduce->dtype) {
         case SPK_BOOL:
         case SPK_UINT8: PLACES(uint8_t, uint8_t, *p)

@@ -28,17 +28,22 @@ SPK_INLINE A R(identity)(const int kind) {
     }
 }
 SPK_INLINE V R(load16)(const S *p) { return LOAD; }
-// The first `count` of sixteen elements, the identity behind.
-SPK_INLINE V R(load_some)(const int kind, const S *p, int64_t count) {
+// The first `count` of sixteen elements, the identity behind. `readable`: all sixteen lie inside the array.
+SPK_INLINE V R(load_some)(const int kind, const S *p, int64_t count, bool readable) {
     V result = (V)(R(identity)(kind));
+    if (readable) {
+        const V places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        return places < (V)((A)count) ? R(load16)(p) : result;
+    }
     for (int64_t i = 0; i < count; i++, p++) { result[i] = (A)(ONE); }
     return result;
 }
-SPK_INLINE A R(reduce_chunk)(const int kind, const S *src, int64_t count) {
+// `available`: elements of the array from src on.
+SPK_INLINE A R(reduce_chunk)(const int kind, const S *src, int64_t count, int64_t available) {
     V sum = (V)(R(identity)(kind));
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) { sum = R(combine)(kind, sum, R(load16)(src + i)); }
-    if (i < count) { sum = R(combine)(kind, sum, R(load_some)(kind, src + i, count - i)); }
+    if (i < count) { sum = R(combine)(kind, sum, R(load_some)(kind, src + i, count - i, available - i >= 16)); }
     sum = R(combine)(kind, sum,
         __builtin_shufflevector(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
     sum = R(combine)(
@@ -51,12 +56,12 @@ SPK_INLINE A R(reduce_chunk)(const int kind, const S *src, int64_t count) {
 }
 SPK_INLINE A R(one)(const int kind, A a, A b) { return R(combine)(kind, (V)(a), (V)(b))[0]; }
 // A tree grows as a binary counter: levels with a bit of `leaves` set are waiting for their right half.
-SPK_INLINE A R(reduce_chunks)(const int kind, const S *src, int64_t count) {
-    if (count <= LANE_CHUNK) { return R(reduce_chunk)(kind, src, count); }
+SPK_INLINE A R(reduce_chunks)(const int kind, const S *src, int64_t count, int64_t available) {
+    if (count <= LANE_CHUNK) { return R(reduce_chunk)(kind, src, count, available); }
     A waiting[MOST_LEVELS];
     uint64_t leaves = 0;
     for (int64_t i = 0; i < count; i += LANE_CHUNK, leaves++) {
-        A sum = R(reduce_chunk)(kind, src + i, SPK_MIN(count - i, (int64_t)LANE_CHUNK));
+        A sum = R(reduce_chunk)(kind, src + i, SPK_MIN(count - i, (int64_t)LANE_CHUNK), available - i);
         int level = 0;
         for (; (leaves >> level & 1) != 0; level++) { sum = R(one)(kind, waiting[level], sum); }
         waiting[level] = sum;
@@ -90,7 +95,7 @@ for (int v = 0; v < vectors; v++) {
 #pragma clang loop unroll(full)
 for (int v = 0; v < vectors; v++) {
             int64_t some = SPK_MIN(SPK_MAX(columns - 16 * v, (int64_t)0), (int64_t)16);
-            sum[v] = R(combine)(kind, sum[v], R(load_some)(kind, src + 16 * v, some));
+            sum[v] = R(combine)(kind, sum[v], R(load_some)(kind, src + 16 * v, some, false));
         }
     }
     
@@ -148,7 +153,8 @@ SPK_INLINE void R(reduce_tile_kind)(const int kind, const reduce_run *run, int64
     const S *src = (const S *)run->src;
     for (int64_t o = first; o < last; o++) {
         if (reduce->inner == 1) {
-            A x = R(reduce_chunks)(kind, src + o * reduce->count + begin, count);
+            int64_t at = o * reduce->count + begin;
+            A x = R(reduce_chunks)(kind, src + at, count, reduce->outer * reduce->count - at);
             if (run->partials != NULL) {
                 ((A *)run->partials)[o * run->groups + group] = x;
             } else {

@@ -147,7 +147,8 @@ SPK_INLINE f32x16 vm_tanh(f32x16 x) {
     // 1 - 2 / (exp(2a) + 1); from 10 on it is 1.
     f32x16 bounded = a > 10.0f ? F(10.0f) : a;
     f32x16 large = 1.0f - 2.0f / (vm_exp(bounded + bounded) + 1.0f);
-    f32x16 result = a < 0.625f ? small : vm_copysign(large, x);
+    // The sign last: small is +0 for -0.
+    f32x16 result = vm_copysign(a < 0.625f ? small : large, x);
     return x != x ? x : result;
 }
 
@@ -223,7 +224,7 @@ SPK_INLINE f32x16 vm_sine(f32x16 x, int quarter_turns) {
     f32x16 p = vm_fma(F(0x1.7c3068p-19f), s, F(-0x1.a0595ap-13f));
     p = vm_fma(p, s, F(0x1.111174p-7f));
     p = vm_fma(p, s, F(-0x1.555556p-3f));
-    f32x16 sine = vm_fma(p * s, r, r);
+    f32x16 sine = vm_copysign(vm_fma(p * s, r, r), r); // -0 stays
     f32x16 q = vm_fma(F(0x1.99e816p-16f), s, F(-0x1.6c0c28p-10f));
     q = vm_fma(q, s, F(0x1.55554ap-5f));
     f32x16 cosine = vm_fma(q, s * s, vm_fma(s, F(-0.5f), F(1.0f)));

@@ -33,7 +33,8 @@ struct Configuration: Sendable, Equatable {
 
     /// The variables that stand for flags.
     static let variables = [
-        "SPINDLE_DATA", "SPINDLE_HOST", "SPINDLE_PORT", "SPINDLE_WORKERS", "SPINDLE_THREADS", "SPINDLE_TOKEN_FILE",
+        "SPINDLE_DATA", "SPINDLE_HOST", "SPINDLE_PORT", "SPINDLE_WORKERS", "SPINDLE_THREADS",
+        "SPINDLE_TOKEN_FILE",
         "SPINDLE_INSECURE_NO_AUTH", "SPINDLE_ALLOW_HOST", "SPINDLE_PUBLIC", "SPINDLE_LOG_LEVEL",
     ]
 
@@ -53,7 +54,9 @@ struct Configuration: Sendable, Equatable {
             }
             port = number
         }
-        workers = try Self.count(flags.workers, "--workers", variable("SPINDLE_WORKERS"), "SPINDLE_WORKERS") ?? workers
+        workers =
+            try Self.count(flags.workers, "--workers", variable("SPINDLE_WORKERS"), "SPINDLE_WORKERS")
+            ?? workers
         threads = try Self.count(flags.threads, "--threads", variable("SPINDLE_THREADS"), "SPINDLE_THREADS")
         if let file = flags.tokenFile ?? variable("SPINDLE_TOKEN_FILE") { token = try Self.token(file) }
         allowsOpenNetwork =
@@ -61,7 +64,8 @@ struct Configuration: Sendable, Equatable {
         allowedHosts =
             flags.allowHost.isEmpty
             ? (variable("SPINDLE_ALLOW_HOST") ?? "").split(separator: ",").map(String.init) : flags.allowHost
-        publicFolder = try Self.publicFolder(flags.publicFolder ?? variable("SPINDLE_PUBLIC"), executable: executable)
+        publicFolder = try Self.publicFolder(
+            flags.publicFolder ?? variable("SPINDLE_PUBLIC"), executable: executable)
         if let name = flags.logLevel ?? variable("SPINDLE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name.lowercased()) else {
                 let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -71,7 +75,9 @@ struct Configuration: Sendable, Equatable {
         }
     }
 
-    private static func count(_ flag: Int?, _ flagName: String, _ text: String?, _ variable: String) throws -> Int? {
+    private static func count(_ flag: Int?, _ flagName: String, _ text: String?, _ variable: String) throws
+        -> Int?
+    {
         let name = flag == nil ? variable : flagName
         guard let value = flag.map(String.init) ?? text else { return nil }
         guard let number = Int(value), (1...256).contains(number) else {
@@ -85,7 +91,8 @@ struct Configuration: Sendable, Equatable {
             throw ValidationError("--token-file: cannot read \(file)")
         }
         let token = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard (16...1024).contains(token.utf8.count), token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+        guard (16...1024).contains(token.utf8.count), token.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        else {
             throw ValidationError(
                 "--token-file: \(file) must hold one token of 16 to 1024 visible ASCII characters, "
                     + "for example the output of: openssl rand -hex 32")

@@ -5,7 +5,10 @@ import ArgumentParser
 struct Spindle: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spindle", abstract: "Train models over plain HTTP.",
-        groupedSubcommands: [CommandGroup(name: "Server:", subcommands: [ServeCommand.self, WorkerCommandLine.self, BenchCommand.self])]
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Server:", subcommands: [ServeCommand.self, WorkerCommandLine.self, BenchCommand.self])
+        ]
             + ClientCommands.groups)
 
     static func main() async { await runFromCommandLine() }

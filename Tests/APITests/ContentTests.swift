@@ -13,7 +13,8 @@ import Testing
             (nil, "application/json"), ("", "application/json"), ("*/*", "application/json"),
             ("text/event-stream", "text/event-stream"), ("text/*", "text/csv"), ("TEXT/CSV", "text/csv"),
             ("text/html, application/json;q=0.5, text/csv;q=0.8", "text/csv"),
-            ("application/json;q=0, */*", "text/csv"), ("text/*;q=0.3, text/event-stream", "text/event-stream"),
+            ("application/json;q=0, */*", "text/csv"),
+            ("text/*;q=0.3, text/event-stream", "text/event-stream"),
             ("image/png", nil), ("application/json;q=0", nil), ("nonsense", "application/json"),
             ("text/csv;q=nan, application/json;q=0.1", "application/json"),
         ] as [(String?, String?)])
@@ -38,7 +39,8 @@ import Testing
     func preferences() {
         #expect(Preferences.waitSeconds("respond-async, wait=10") == 10)
         #expect(Preferences.waitSeconds("Wait = 2.5") == 2.5)
-        for header in [nil, "", "wait", "wait=", "wait=-1", "wait=inf", "wait=nan", "waiting=3"] as [String?] {
+        for header in [nil, "", "wait", "wait=", "wait=-1", "wait=inf", "wait=nan", "waiting=3"] as [String?]
+        {
             #expect(Preferences.waitSeconds(header) == nil)
         }
     }
@@ -47,7 +49,9 @@ import Testing
 @Suite struct IdempotencyKeyFieldTests {
     @Test(
         "A structured string and a bare token name the same key",
-        arguments: [("\"a1\"", "a1"), ("a1", "a1"), ("\"with space\"", "with space"), ("\"q\\\"\\\\\"", "q\"\\")])
+        arguments: [
+            ("\"a1\"", "a1"), ("a1", "a1"), ("\"with space\"", "with space"), ("\"q\\\"\\\\\"", "q\"\\"),
+        ])
     func accepted(field: String, key: String) throws {
         #expect(try IdempotencyKeyField(headerField: field).value == key)
     }
@@ -77,7 +81,9 @@ import Testing
 
     @Test("Declared parameters are read with their types")
     func reads() throws {
-        let query = try query([("limit", "7"), ("state", "queued"), ("state", "running"), ("label[team]", "a")])
+        let query = try query([
+            ("limit", "7"), ("state", "queued"), ("state", "running"), ("label[team]", "a"),
+        ])
         #expect(try query.integer("limit", in: 1...200) == 7)
         #expect(try query.choices("state", among: ["queued", "running"]) == ["queued", "running"])
         #expect(query.members("label").map(\.name) == ["team"])
@@ -86,7 +92,9 @@ import Testing
 
     @Test("An unknown parameter is refused with the nearest known one, and all problems come at once")
     func unknown() throws {
-        let problem = #expect(throws: Problem.self) { try query([("limt", "7"), ("after", "a"), ("after", "b"), ("x", "")]) }
+        let problem = #expect(throws: Problem.self) {
+            try query([("limt", "7"), ("after", "a"), ("after", "b"), ("x", "")])
+        }
         let places = try #require(problem).errors
         #expect(places.map(\.pointer) == ["?limt", "?after", "?x"])
         #expect(places[0].detail.contains("did you mean limit?"))
@@ -105,7 +113,9 @@ import Testing
     @Test("A near miss of an enumeration value is named")
     func nearChoice() throws {
         let query = try query([("state", "runing")])
-        let problem = #expect(throws: Problem.self) { try query.choices("state", among: ["queued", "running"]) }
+        let problem = #expect(throws: Problem.self) {
+            try query.choices("state", among: ["queued", "running"])
+        }
         #expect(problem?.detail.contains("did you mean running?") == true)
     }
 }

@@ -9,13 +9,17 @@ import Testing
     @Test(
         "A cursor comes back as it was made",
         arguments: [
-            Cursor(orderKey: 0, id: ""), Cursor(orderKey: .max, id: "job_01"), Cursor(orderKey: .min, id: "ä\u{0}"),
+            Cursor(orderKey: 0, id: ""), Cursor(orderKey: .max, id: "job_01"),
+            Cursor(orderKey: .min, id: "ä\u{0}"),
             Cursor(orderKey: -1, id: String(repeating: "x", count: 200)),
         ])
     func roundTrip(cursor: Cursor) throws {
         let text = signer.text(cursor, question: "q")
         #expect(try signer.cursor(text, question: "q") == cursor)
-        #expect(text.utf8.allSatisfy { $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
+        #expect(
+            text.utf8.allSatisfy {
+                $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=")
+            })
     }
 
     @Test("A cursor of another list, of another server, or changed in any character is refused")
@@ -33,7 +37,9 @@ import Testing
                 #expect(throws: Problem.self, "\(changed)") { try signer.cursor(changed, question: "q") }
             }
         }
-        for text in ["", "A", "ab", "====", "🙂", String(repeating: "A", count: 100_000), String(text.dropLast(4))] {
+        for text in [
+            "", "A", "ab", "====", "🙂", String(repeating: "A", count: 100_000), String(text.dropLast(4)),
+        ] {
             #expect(throws: Problem.self) { try signer.cursor(text, question: "q") }
         }
     }

@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct DownsamplingTests {
     private func points(_ values: [Double]) -> [MetricPoint] {
-        values.enumerated().map { MetricPoint(name: "m", finished: Int64($0) + 1, step: Int64($0), value: $1) }
+        values.enumerated().map {
+            MetricPoint(name: "m", finished: Int64($0) + 1, step: Int64($0), value: $1)
+        }
     }
 
     @Test("Few points stay as they are")
@@ -16,7 +18,9 @@ import Testing
         #expect(Downsampling.minMax([], maxPoints: 10).isEmpty)
     }
 
-    @Test("One spike among many points is kept, and the count is bounded", arguments: [2, 3, 4, 5, 10, 999, 1000, 9_999])
+    @Test(
+        "One spike among many points is kept, and the count is bounded",
+        arguments: [2, 3, 4, 5, 10, 999, 1000, 9_999])
     func spike(maxPoints: Int) {
         var values = [Double](repeating: 0, count: 10_000)
         values[7_321] = 1e9
@@ -45,7 +49,8 @@ import Testing
         #expect(
             String(decoding: SeriesFormat.csv.render([page], job: "j"), as: UTF8.self)
                 == "name,step,value\r\n\"a,b\",0,NaN\r\n\"a,b\",1,-Infinity\r\n\"a,b\",2,0.1\r\n")
-        let lines = String(decoding: SeriesFormat.ndjson.render([page], job: "j"), as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: SeriesFormat.ndjson.render([page], job: "j"), as: UTF8.self).split(
+            separator: "\n")
         #expect(lines.first == "{\"name\":\"a,b\",\"step\":0,\"value\":\"NaN\"}")
     }
 }

@@ -48,7 +48,9 @@ import Testing
             for line in block.split(separator: "\n") {
                 if line.hasPrefix("event: ") { event.type = String(line.dropFirst(7)) }
                 if line.hasPrefix("id: ") { event.id = Int(line.dropFirst(4)) }
-                if line.hasPrefix("data: ") { event.data = try JSONValue(parsing: Array(line.dropFirst(6).utf8)) }
+                if line.hasPrefix("data: ") {
+                    event.data = try JSONValue(parsing: Array(line.dropFirst(6).utf8))
+                }
             }
             return event.type.isEmpty ? nil : event
         }
@@ -67,7 +69,9 @@ import Testing
             #expect(stream.last?.type == "end" && stream.last?.data["state"] == "succeeded")
             #expect(stream.filter { $0.type == "end" }.count == 1)
             let kept = stream.filter { $0.id != nil }
-            #expect(kept.compactMap { $0.data["seq"]?.intValue } == Array(1...kept.count), "gapless within the job")
+            #expect(
+                kept.compactMap { $0.data["seq"]?.intValue } == Array(1...kept.count),
+                "gapless within the job")
             let list = try await server.client.get("/v1/jobs/\(job)/events?limit=200").json()
             #expect(list["data"]?.arrayValue == kept.map(\.data))
             #expect(kept.allSatisfy { $0.data["id"]?.intValue == $0.id })
@@ -82,11 +86,14 @@ import Testing
             let expected = try events(whole).filter { $0.id != nil }.map(\.data)
             // Head and chunk sizes come on top: the cuts go through everything.
             for cut in stride(from: 300, to: whole.count + 400, by: 97) {
-                let before = try events(try await read(server, "/v1/jobs/\(job)/events", cutAfterBytes: cut)).filter { $0.id != nil }
+                let before = try events(try await read(server, "/v1/jobs/\(job)/events", cutAfterBytes: cut))
+                    .filter { $0.id != nil }
                 var headers = [String: String]()
                 if let last = before.last?.id { headers["Last-Event-ID"] = "\(last)" }
                 let after = try events(try await read(server, "/v1/jobs/\(job)/events", headers))
-                #expect(before.map(\.data) + after.filter { $0.id != nil }.map(\.data) == expected, "cut at \(cut)")
+                #expect(
+                    before.map(\.data) + after.filter { $0.id != nil }.map(\.data) == expected,
+                    "cut at \(cut)")
                 #expect(after.last?.type == "end")
             }
         }
@@ -96,7 +103,8 @@ import Testing
     func allJobs() async throws {
         try await TestServer.run(withWorkers: true) { server in
             async let bytes = read(server, "/v1/events?after=0&types=state") { bytes in
-                String(decoding: bytes, as: UTF8.self).components(separatedBy: "\"to\":\"succeeded\"").count > 2
+                String(decoding: bytes, as: UTF8.self).components(separatedBy: "\"to\":\"succeeded\"").count
+                    > 2
             }
             let jobs = [try await submit(server, "quick"), try await submit(server, "quick")]
             let seen = try events(try await bytes)
@@ -126,9 +134,11 @@ import Testing
     @Test("What is neither JSON nor a stream is 406; a wrong id is 400")
     func refusals() async throws {
         try await TestServer.run { server in
-            try expectProblem(try await server.client.get("/v1/events", ["Accept": "image/png"]), 406, .notAcceptable)
             try expectProblem(
-                try await server.client.get("/v1/events", ["Accept": "text/event-stream", "Last-Event-ID": "x"]), 400,
+                try await server.client.get("/v1/events", ["Accept": "image/png"]), 406, .notAcceptable)
+            try expectProblem(
+                try await server.client.get(
+                    "/v1/events", ["Accept": "text/event-stream", "Last-Event-ID": "x"]), 400,
                 .invalidParameter)
             try expectProblem(try await server.client.get("/v1/events?types=stat"), 400, .invalidParameter)
         }

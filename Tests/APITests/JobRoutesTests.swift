@@ -7,7 +7,8 @@ import Testing
 
 @Suite(.serialized) struct JobRoutesTests {
     /// Submits and returns the job.
-    private func submit(_ server: TestServer, _ name: String, _ query: String = "") async throws -> JSONValue {
+    private func submit(_ server: TestServer, _ name: String, _ query: String = "") async throws -> JSONValue
+    {
         let reply = try await server.client.post("/v1/jobs" + query, spec(name))
         #expect(reply.status == 201, "\(reply.text.prefix(300))")
         return try reply.json()
@@ -25,7 +26,8 @@ import Testing
             #expect(created.headers["location"] == "/v1/jobs/\(job)")
             let ended = try await client.get("/v1/jobs/\(job)?wait=20&until=terminal").json()
             #expect(ended["state"]?.stringValue == "succeeded", "\(ended.serialized())")
-            #expect(ended["progress"]?["step"]?.intValue == 3 && ended["progress"]?["ratio"]?.doubleValue == 1)
+            #expect(
+                ended["progress"]?["step"]?.intValue == 3 && ended["progress"]?["ratio"]?.doubleValue == 1)
             #expect(ended["latest"]?["train/loss"]?.doubleValue == 0.125)
             #expect(ended["allowed_actions"]?.arrayValue?.compactMap(\.stringValue) == ["delete"])
             #expect(ended["error"] == .null)
@@ -39,18 +41,23 @@ import Testing
             let attempts = try await client.get("/v1/jobs/\(job)/attempts").json()
             #expect(attempts["data"]?[0]?["outcome"]?.stringValue == "succeeded")
             let log = try await client.get("/v1/jobs/\(job)/logs?tail=1")
-            #expect(log.text.contains("a line of the log") && log.headers["content-type"]?.hasPrefix("text/plain") == true)
+            #expect(
+                log.text.contains("a line of the log")
+                    && log.headers["content-type"]?.hasPrefix("text/plain") == true)
 
             let metrics = try await client.get("/v1/jobs/\(job)/metrics").json()
             let summary = metrics["data"]?[0]
             #expect(summary?["name"]?.stringValue == "train/loss" && summary?["count"]?.intValue == 3)
             #expect(summary?["min"]?.doubleValue == 0.125 && summary?["max"]?.doubleValue == 0.5)
             let series = try await client.get("/v1/jobs/\(job)/metrics/series?name=train%2Floss").json()
-            #expect(series["data"]?[0]?["steps"] == [0, 1, 2] && series["data"]?[0]?["values"] == [0.5, 0.25, 0.125])
+            #expect(
+                series["data"]?[0]?["steps"] == [0, 1, 2]
+                    && series["data"]?[0]?["values"] == [0.5, 0.25, 0.125])
             let part = try await client.get(
                 "/v1/jobs/\(job)/metrics/series?name=train/loss&from=1&to=1", ["Accept": "text/csv"])
             #expect(part.text == "name,step,value\r\ntrain/loss,1,0.25\r\n")
-            let fewer = try await client.get("/v1/jobs/\(job)/metrics/series?name=train/loss&max_points=2").json()
+            let fewer = try await client.get("/v1/jobs/\(job)/metrics/series?name=train/loss&max_points=2")
+                .json()
             #expect(fewer["downsampled"]?.boolValue == true && fewer["source_points"]?.intValue == 3)
             let unknown = try await client.get("/v1/jobs/\(job)/metrics/series?name=train/los")
             try expectProblem(unknown, 400, .invalidParameter)
@@ -77,14 +84,17 @@ import Testing
         }
     }
 
-    @Test("An unchanged job is 304 for the client that has it, also from memory, and the ETag is the revision")
+    @Test(
+        "An unchanged job is 304 for the client that has it, also from memory, and the ETag is the revision")
     func entityTags() async throws {
         try await TestServer.run(withWorkers: true) { server in
             let job = try id(try await submit(server, "quick", "?wait=20"))
             let first = try await server.client.get("/v1/jobs/\(job)")
             let tag = try #require(first.headers["etag"])
             #expect(tag == "\"\(try first.json()["revision"]?.intValue ?? -1)\"")
-            for target in ["/v1/jobs/\(job)", "/v1/jobs/\(job)?wait=0", "/v1/jobs/\(job)?wait=0.05&until=change"] {
+            for target in [
+                "/v1/jobs/\(job)", "/v1/jobs/\(job)?wait=0", "/v1/jobs/\(job)?wait=0.05&until=change",
+            ] {
                 let again = try await server.client.get(target, ["If-None-Match": tag])
                 #expect(again.status == 304 && again.body.isEmpty, "\(target)")
             }
@@ -99,7 +109,8 @@ import Testing
             func patch(_ body: JSONValue, _ tag: String?) async throws -> Reply {
                 var headers = ["Content-Type": "application/merge-patch+json"]
                 if let tag { headers["If-Match"] = tag }
-                return try await server.client.send("PATCH", "/v1/jobs/\(job)", headers, body.serializedBytes())
+                return try await server.client.send(
+                    "PATCH", "/v1/jobs/\(job)", headers, body.serializedBytes())
             }
             try expectProblem(try await patch(["priority": 80], nil), 428, .preconditionRequired)
             try expectProblem(try await patch(["priority": 80], "\"0\""), 412, .preconditionFailed)
@@ -109,7 +120,9 @@ import Testing
             #expect(places == ["#/priorty", "#/priority", "#/labels/a", "#/name"])
             let changed = try await patch(["priority": 80, "labels": ["team": "a"], "name": "renamed"], "*")
             let value = try changed.json()
-            #expect(value["priority"]?.intValue == 80 && value["labels"] == ["team": "a"] && value["name"] == "renamed")
+            #expect(
+                value["priority"]?.intValue == 80 && value["labels"] == ["team": "a"]
+                    && value["name"] == "renamed")
             let removed = try await patch(["labels": ["team": nil]], "*").json()
             #expect(removed["labels"] == [:])
             _ = try await server.client.post("/v1/jobs/\(job)/cancel", ["grace_seconds": 1])
@@ -123,11 +136,14 @@ import Testing
             let job = try id(try await submit(server, "endless"))
             let running = try await client.get("/v1/jobs/\(job)?wait=20&until=running").json()
             #expect(running["state"]?.stringValue == "running")
-            let conflict = try expectProblem(try await client.post("/v1/jobs/\(job)/resume"), 409, .stateConflict)
+            let conflict = try expectProblem(
+                try await client.post("/v1/jobs/\(job)/resume"), 409, .stateConflict)
             #expect(conflict["state"]?.stringValue == "running")
-            #expect(conflict["allowed_actions"]?.arrayValue?.compactMap(\.stringValue) == ["pause", "cancel"])
+            #expect(
+                conflict["allowed_actions"]?.arrayValue?.compactMap(\.stringValue) == ["pause", "cancel"])
             try expectProblem(try await client.send("DELETE", "/v1/jobs/\(job)"), 409, .stateConflict)
-            try expectProblem(try await client.post("/v1/jobs/\(job)/pause", ["now": true]), 422, .unknownField)
+            try expectProblem(
+                try await client.post("/v1/jobs/\(job)/pause", ["now": true]), 422, .unknownField)
 
             let pausing = try await client.post("/v1/jobs/\(job)/pause")
             #expect(pausing.status == 202 && pausing.headers["location"] == "/v1/jobs/\(job)")
@@ -189,7 +205,9 @@ import Testing
             let client = server.client
             let replies = try await withThrowingTaskGroup(of: Reply.self) { group in
                 for _ in 0..<100 {
-                    group.addTask { try await client.post("/v1/jobs", spec("quick"), ["Idempotency-Key": "\"k\""]) }
+                    group.addTask {
+                        try await client.post("/v1/jobs", spec("quick"), ["Idempotency-Key": "\"k\""])
+                    }
                 }
                 return try await group.reduce(into: [Reply]()) { $0.append($1) }
             }
@@ -200,9 +218,11 @@ import Testing
             let bare = try await client.post("/v1/jobs", spec("quick"), ["Idempotency-Key": "k"])
             #expect(bare.headers["idempotency-replayed"] == "true", "a bare token is the same key")
             try expectProblem(
-                try await client.post("/v1/jobs", spec("quicker"), ["Idempotency-Key": "k"]), 422, .idempotencyMismatch)
+                try await client.post("/v1/jobs", spec("quicker"), ["Idempotency-Key": "k"]), 422,
+                .idempotencyMismatch)
             try expectProblem(
-                try await client.post("/v1/jobs", spec("quick"), ["Idempotency-Key": "\"open"]), 400, .invalidParameter)
+                try await client.post("/v1/jobs", spec("quick"), ["Idempotency-Key": "\"open"]), 400,
+                .invalidParameter)
         }
     }
 
@@ -216,7 +236,8 @@ import Testing
                 var found = [String]()
                 var cursor: String?
                 repeat {
-                    let reply = try await client.get("/v1/jobs?limit=2\(query)" + (cursor.map { "&after=\($0)" } ?? ""))
+                    let reply = try await client.get(
+                        "/v1/jobs?limit=2\(query)" + (cursor.map { "&after=\($0)" } ?? ""))
                     let page = try reply.json()
                     found += (page["data"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }
                     cursor = page["next"]?.stringValue
@@ -232,7 +253,8 @@ import Testing
             #expect(try await all("&q=QUICK3") == [ids[3]])
             let page = try await client.get("/v1/jobs?limit=2").json()
             let cursor = try #require(page["next"]?.stringValue)
-            try expectProblem(try await client.get("/v1/jobs?limit=2&order=asc&after=\(cursor)"), 400, .invalidCursor)
+            try expectProblem(
+                try await client.get("/v1/jobs?limit=2&order=asc&after=\(cursor)"), 400, .invalidCursor)
             try expectProblem(try await client.get("/v1/jobs?state=runing"), 400, .invalidParameter)
         }
     }
@@ -252,14 +274,18 @@ import Testing
                     #expect(types.updateValue(String(words[3]), forKey: String(words[2])) == nil, "\(line)")
                 } else if !line.hasPrefix("#") {
                     let name = String(line.prefix { $0 != "{" && $0 != " " })
-                    let family = ["_bucket", "_sum", "_count"].first { name.hasSuffix($0) && types[String(name.dropLast($0.count))] == "histogram" }
+                    let family = ["_bucket", "_sum", "_count"].first {
+                        name.hasSuffix($0) && types[String(name.dropLast($0.count))] == "histogram"
+                    }
                     #expect(types[family.map { String(name.dropLast($0.count)) } ?? name] != nil, "\(line)")
                     #expect(words.last.flatMap { Double($0) } != nil, "\(line)")
                     #expect(series.insert(words.dropLast().joined(separator: " ")).inserted, "\(line)")
                 }
             }
             #expect(series.count < 500)
-            #expect(reply.text.contains("spindle_http_requests_total{route=\"unmatched\",method=\"any\",code=\"404\"} 200"))
+            #expect(
+                reply.text.contains(
+                    "spindle_http_requests_total{route=\"unmatched\",method=\"any\",code=\"404\"} 200"))
             #expect(reply.text.contains("spindle_jobs{state=\"succeeded\"} 1"))
             #expect(reply.text.contains("code=\"other\"") == false, "an undocumented status")
         }

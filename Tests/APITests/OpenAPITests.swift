@@ -12,7 +12,9 @@ import Testing
         let paths = try #require(document["paths"]?.objectValue)
         var listed = Set<String>()
         for (template, operations) in paths {
-            for (method, _) in operations.objectValue ?? [:] { listed.insert(method.uppercased() + " " + template) }
+            for (method, _) in operations.objectValue ?? [:] {
+                listed.insert(method.uppercased() + " " + template)
+            }
         }
         #expect(listed == Set(RouteCatalog.all.map { "\($0.method) \($0.template)" }))
         #expect(listed.count == RouteCatalog.all.count, "no route twice")
@@ -25,7 +27,8 @@ import Testing
         var references = Set<String>()
         collect(document, into: &references)
         for reference in references where reference.hasPrefix("#/components/schemas/") {
-            #expect(schemas[String(reference.dropFirst("#/components/schemas/".count))] != nil, "\(reference)")
+            #expect(
+                schemas[String(reference.dropFirst("#/components/schemas/".count))] != nil, "\(reference)")
         }
         for route in RouteCatalog.all {
             let operation = document["paths"]?[route.template]?[route.method.lowercased()]
@@ -52,7 +55,9 @@ import Testing
         for route in RouteCatalog.all {
             let inTemplate = route.template.split(separator: "/").filter { $0.hasPrefix("{") }
                 .map { String($0.dropFirst().dropLast()) }
-            #expect(inTemplate == route.parameters.filter { $0.location == .path }.map(\.name), "\(route.template)")
+            #expect(
+                inTemplate == route.parameters.filter { $0.location == .path }.map(\.name),
+                "\(route.template)")
         }
     }
 

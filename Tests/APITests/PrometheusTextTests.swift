@@ -7,7 +7,8 @@ import Testing
 @Suite struct PrometheusTextTests {
     @Test("Counters, gauges and histograms are written in the text format 0.0.4")
     func format() {
-        let counter = Counter("a_total", help: "How\nmany \\ of", labels: .one("kind", ["x\"y", "z\\", "other"]))
+        let counter = Counter(
+            "a_total", help: "How\nmany \\ of", labels: .one("kind", ["x\"y", "z\\", "other"]))
         counter.increment(["x\"y"])
         counter.increment(["z\\"], by: 2)
         let histogram = Histogram("b_seconds", help: "B", bounds: [0.001, 0.5])
@@ -55,13 +56,17 @@ import Testing
     func budget() throws {
         let requestID = try HTTPRequest(method: .get, target: "/").requestID
         let metrics = ServerMetrics(routes: RouteCatalog.all)
-        let routes = RouteCatalog.all.map { ($0.method, $0.template) } + [("GET", "unmatched"), ("GET", "/scripts/main.js")]
+        let routes =
+            RouteCatalog.all.map { ($0.method, $0.template) } + [
+                ("GET", "unmatched"), ("GET", "/scripts/main.js"),
+            ]
         let observer = metrics.observer()
         for (method, template) in routes {
             for status in 100..<600 {
                 observer.requestFinished?(
                     RequestRecord(
-                        method: HTTPMethod(method), routeTemplate: template, status: status, durationSeconds: 0.001,
+                        method: HTTPMethod(method), routeTemplate: template, status: status,
+                        durationSeconds: 0.001,
                         requestBodyBytes: 0, responseBytes: 0, requestID: requestID, remoteAddress: "",
                         completed: true))
             }

@@ -31,7 +31,9 @@ struct TestClient: Sendable {
         try await send("GET", target, headers)
     }
 
-    func post(_ target: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:]) async throws -> Reply {
+    func post(_ target: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:]) async throws
+        -> Reply
+    {
         var headers = headers
         if body != nil { headers["Content-Type"] = "application/json" }
         return try await send("POST", target, headers, body.map { $0.serializedBytes() } ?? [])
@@ -53,12 +55,14 @@ struct TestClient: Sendable {
         _ method: String, _ target: String, _ headers: [String: String], _ body: [UInt8]
     ) throws -> Reply {
         let socket = try TestSocket(port: port)
-        try socket.write(head(method, target, headers, bodyBytes: body.count, hasBody: method != "GET") + body)
+        try socket.write(
+            head(method, target, headers, bodyBytes: body.count, hasBody: method != "GET") + body)
         return try Self.parse(try socket.readToEnd(), isHead: method == "HEAD")
     }
 
     func head(
-        _ method: String, _ target: String, _ headers: [String: String], bodyBytes: Int = 0, hasBody: Bool = false
+        _ method: String, _ target: String, _ headers: [String: String], bodyBytes: Int = 0,
+        hasBody: Bool = false
     ) -> [UInt8] {
         var text = "\(method) \(target) HTTP/1.1\r\nConnection: close\r\n"
         var headers = headers
@@ -70,14 +74,23 @@ struct TestClient: Sendable {
     }
 
     static func parse(_ bytes: [UInt8], isHead: Bool) throws -> Reply {
-        guard let end = bytes.indices.dropLast(3).first(where: { Array(bytes[$0..<$0 + 4]) == [13, 10, 13, 10] }) else {
-            throw ClientError(text: "no header block in \(bytes.count) bytes: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+        guard
+            let end = bytes.indices.dropLast(3).first(where: {
+                Array(bytes[$0..<$0 + 4]) == [13, 10, 13, 10]
+            })
+        else {
+            throw ClientError(
+                text:
+                    "no header block in \(bytes.count) bytes: \(String(decoding: bytes.prefix(200), as: UTF8.self))"
+            )
         }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).components(separatedBy: "\r\n")
         let status = Int(lines[0].split(separator: " ").dropFirst().first ?? "") ?? 0
         var headers = [String: String]()
         for line in lines.dropFirst() {
-            let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            let parts = line.split(separator: ":", maxSplits: 1).map {
+                $0.trimmingCharacters(in: .whitespaces)
+            }
             if parts.count == 2 { headers[parts[0].lowercased()] = parts[1] }
         }
         var body = Array(bytes[(end + 4)...])
@@ -129,7 +142,9 @@ final class TestSocket {
     func write(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
             // The server may have answered and closed before it read everything; its answer is still there to read.
             if count <= 0 { return }
             sent += count

@@ -16,7 +16,9 @@ final class TestServer: Sendable {
     let scheduler: Scheduler
     let client: TestClient
 
-    private init(folder: String, server: APIServer, store: Store, scheduler: Scheduler, port: UInt16, token: String?) {
+    private init(
+        folder: String, server: APIServer, store: Store, scheduler: Scheduler, port: UInt16, token: String?
+    ) {
         self.folder = folder
         self.server = server
         self.store = store
@@ -45,7 +47,8 @@ final class TestServer: Sendable {
         configuration.server.limits.loopbackIsExempt = true
         let readiness = Readiness()
         let server = try APIServer(
-            configuration: configuration, store: store, scheduler: scheduler, readiness: readiness, logger: logger)
+            configuration: configuration, store: store, scheduler: scheduler, readiness: readiness,
+            logger: logger)
         let port = try server.start()
         if withWorkers { _ = try await scheduler.start() }
         readiness.become(.ready)
@@ -72,7 +75,8 @@ func spec(_ name: String) -> JSONValue {
         "data": [
             "train": [
                 "generator": [
-                    "type": "linear_regression", "seed": 0, "samples": 20, "inputs": 10, "outputs": 5, "noise": 0.1,
+                    "type": "linear_regression", "seed": 0, "samples": 20, "inputs": 10, "outputs": 5,
+                    "noise": 0.1,
                 ]
             ], "batch_size": 20, "shuffle": "none",
         ], "loss": "half_squared_error_sum", "optimizer": ["type": "sgd", "learning_rate": 0.3],

@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(
-        "A worker that outlived its server is killed before its job goes on; a process with only its number is not"
+        "A worker that outlived its server is killed; a process that only has its number is not"
     )
     func leftoverWorker() async throws {
         let leftover = Process()
@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test(
-        "A server that is killed in the midst of a run loses nothing: the next one ends it with the same series"
+        "The run of a killed server is ended by the next one, with the same series"
     )
     func killedServer() async throws {
         let first = try await Server()

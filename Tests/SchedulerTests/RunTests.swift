@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "A worker that crashes is replaced; the job goes on from its checkpoint, with the series of an undisturbed run"
+        "After a crash the job goes on from its checkpoint, with the series of an undisturbed run"
     )
     func crashAndRetry() async throws {
         let server = try await Server()
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test(
-        "A cancellation that comes after the end loses, and says so; queued and paused jobs are cancelled at once"
+        "A cancellation after the end loses, and says so; queued and paused jobs go at once"
     )
     func cancelRaces() async throws {
         let server = try await Server()

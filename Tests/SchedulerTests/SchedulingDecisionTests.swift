@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(
-        "A delayed job waits for its time, lets others pass, and is not held back by a clock that was set back"
+        "A delayed job waits for its time, lets others pass, and survives a clock that is set back"
     )
     func delays() {
         let late = QueuedJob(id: "late", priority: 90, ordinal: 1, notBefore: now.advanced(bySeconds: 30))
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(
-        "Retention keeps the last, the best, the multiples, the pinned and the final; without `last` it keeps all"
+        "Retention keeps the last, best, multiples, pinned and final; without `last` it keeps all"
     )
     func retention() {
         let all = [

@@ -5,6 +5,8 @@ import Hashing
 import JobSpec
 import Testing
 
+import enum Store.DatasetReference
+
 @testable import Store
 
 @Suite struct ArtifactsTests {

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct IdentifierTests {
     @Test(
-        "Identifiers are well formed, unique, and sort in the order of their making, also when the clock goes back"
+        "Identifiers are unique and sort in the order of their making, also when the clock goes back"
     )
     func order() {
         var clock = Int64(1_700_000_000_000)

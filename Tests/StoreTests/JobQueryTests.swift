@@ -101,7 +101,7 @@ import Testing
             "SELECT * FROM checkpoints WHERE job = 1 AND status = 'committed' ORDER BY step",
             "SELECT * FROM attempts WHERE job = 1 ORDER BY number",
             "SELECT * FROM attempts WHERE ended_at IS NULL AND job = 1",
-            "SELECT finished, step, value FROM metric_points WHERE series = 1 AND finished > 2 ORDER BY finished LIMIT 3",
+            "SELECT value FROM metric_points WHERE series = 1 AND finished > 2 ORDER BY finished LIMIT 3",
             "SELECT * FROM metric_series WHERE job = 1 ORDER BY name",
             "SELECT * FROM datasets WHERE name = 'a' ORDER BY version DESC LIMIT 1",
             "SELECT * FROM jobs WHERE deleted_at IS NOT NULL ORDER BY ordinal",

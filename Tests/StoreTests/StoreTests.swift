@@ -147,7 +147,7 @@ import Testing
     }
 
     @Test(
-        "A full disk is a typed error that leaves nothing half done, and writing works again when there is room"
+        "A full disk is a typed error that leaves nothing half done, until there is room again"
     )
     func diskFull() async throws {
         let fixture = try Fixture()

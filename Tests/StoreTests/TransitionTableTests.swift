@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "However an attempt ends, the job stops holding a worker; and only those that hold one can end an attempt (I2)"
+        "However an attempt ends, its job holds no worker after; and only attempts can end (I2)"
     )
     func attemptsEnd() {
         let ends: [TransitionTrigger] = [.stopped, .finished, .attemptFailed, .attemptLost, .interrupted]
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "Pausing and cancelling are left by every way an attempt can end, and honour the wish unless it ended first (I9)"
+        "Pausing and cancelling are honoured however the attempt ends, unless it ended first (I9)"
     )
     func wishesAreHonoured() {
         for trigger in [TransitionTrigger.stopped, .attemptLost, .interrupted] {
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(
-        "Random histories in the store: refused triggers change nothing, events are gapless and fold to the row (I1, I3)"
+        "In random histories refused triggers change nothing, and events fold to the row (I1, I3)"
     )
     func randomHistories() async throws {
         let fixture = try Fixture()

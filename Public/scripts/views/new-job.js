@@ -53,8 +53,9 @@ export function newJobView(root, _, search) {
     if (!text.trim()) { replace(verdict, h("div.notice", {}, "Choose an example above, or write a spec.")); return; }
     const syntax = syntaxProblem(text);
     if (syntax) { showProblems([syntax], "Not JSON yet"); return; }
+    const slow = setTimeout(() => { if (!closed && round === checked) replace(verdict, h("div.notice.muted", {}, "Checking and planning…")); }, 400);
     try {
-      const answer = await post("/v1/validate", text);
+      const answer = await post("/v1/validate", text).finally(() => clearTimeout(slow));
       if (closed || round !== checked) return;
       if (answer.valid) showPlan(answer.plan); else showProblems(answer.errors);
     } catch (error) {

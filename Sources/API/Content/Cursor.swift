@@ -42,7 +42,9 @@ package struct CursorSigner: Sendable {
             .invalidCursor,
             "The cursor was not made by this server for this list and these filters. "
                 + "Take `next` from the page before, and keep the other parameters as they were.",
-            errors: [SpecProblem(code: "invalid_cursor", pointer: "?after", detail: "not a cursor of this list")])
+            errors: [
+                SpecProblem(code: "invalid_cursor", pointer: "?after", detail: "not a cursor of this list")
+            ])
         guard let bytes = Base64URL.decode(text), bytes.count >= Self.tagBytes + 9 else { throw problem }
         let payload = Array(bytes[Self.tagBytes...])
         guard payload[0] == Self.version,

@@ -20,7 +20,8 @@ package struct IdempotencyKeyField: Sendable, Hashable {
                     break
                 }
                 if byte == UInt8(ascii: "\\") {
-                    guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "\\")
+                    guard index < bytes.count,
+                        bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "\\")
                     else { throw Self.problem("a backslash in the quoted string must precede \" or \\") }
                     content.append(bytes[index])
                     index += 1
@@ -34,7 +35,8 @@ package struct IdempotencyKeyField: Sendable, Hashable {
             guard closed, index == bytes.count else { throw Self.problem("the quoted string does not end") }
         } else {
             guard bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-                throw Self.problem("a bare key may hold printable ASCII characters without spaces; quote others")
+                throw Self.problem(
+                    "a bare key may hold printable ASCII characters without spaces; quote others")
             }
             content = bytes
         }

@@ -11,12 +11,15 @@ enum ServerGauges {
             Gauge(
                 "spindle_build_info", help: "The version, as a label.", labels: .one("version", [version])
             ) { [1] },
-            Gauge("spindle_ready", help: "1 when jobs can be submitted.") { [readiness.state == .ready ? 1 : 0] },
+            Gauge("spindle_ready", help: "1 when jobs can be submitted.") {
+                [readiness.state == .ready ? 1 : 0]
+            },
             Gauge("spindle_draining", help: "1 while the server is shutting down.") {
                 [readiness.state == .draining ? 1 : 0]
             },
             Gauge(
-                "spindle_jobs", help: "Jobs by state.", labels: .one("state", JobState.allCases.map(\.rawValue))
+                "spindle_jobs", help: "Jobs by state.",
+                labels: .one("state", JobState.allCases.map(\.rawValue))
             ) {
                 let counts = store.jobsByState
                 return JobState.allCases.map { Double(counts[$0] ?? 0) }
@@ -49,10 +52,14 @@ private struct StoreFamilies: MetricFamily {
             text.sample(name, "", value)
         }
         counter("spindle_db_commits_total", "Commits of the writer.", Double(snapshot.commits))
-        counter("spindle_db_durable_commits_total", "Commits that waited for the disk.", Double(snapshot.durableCommits))
+        counter(
+            "spindle_db_durable_commits_total", "Commits that waited for the disk.",
+            Double(snapshot.durableCommits))
         counter("spindle_db_failed_commits_total", "Commits that failed.", Double(snapshot.failedCommits))
         counter("spindle_db_tx_seconds_total", "Time spent in commits.", snapshot.commitSeconds)
-        gauge("spindle_db_writer_queue_depth", "Intents that wait for the writer.", Double(snapshot.writerQueueDepth))
+        gauge(
+            "spindle_db_writer_queue_depth", "Intents that wait for the writer.",
+            Double(snapshot.writerQueueDepth))
         gauge("spindle_db_size_bytes", "Size of the database file.", Double(snapshot.databaseBytes))
         gauge("spindle_db_wal_bytes", "Size of the write-ahead log.", Double(snapshot.walBytes))
         counter("spindle_metric_points_total", "Metric points stored.", Double(snapshot.metricPoints))
@@ -73,9 +80,11 @@ private struct StoreFamilies: MetricFamily {
         }
         var space = statvfs()
         if statvfs(store.folder.path, &space) == 0 {
-            text.header("spindle_disk_free_bytes", help: "Free space of the data folder's volume.", type: "gauge")
+            text.header(
+                "spindle_disk_free_bytes", help: "Free space of the data folder's volume.", type: "gauge")
             text.sample(
-                "spindle_disk_free_bytes", "{volume=\"data\"}", Double(space.f_bavail) * Double(space.f_frsize))
+                "spindle_disk_free_bytes", "{volume=\"data\"}",
+                Double(space.f_bavail) * Double(space.f_frsize))
         }
     }
 }
@@ -143,7 +152,9 @@ private enum ProcessFile {
         let fields = status[status.index(after: end)...].split(separator: " ")
         guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
         let all = words("/proc/stat")
-        guard let index = all.firstIndex(of: "btime"), index + 1 < all.count, let boot = Double(all[index + 1]) else {
+        guard let index = all.firstIndex(of: "btime"), index + 1 < all.count,
+            let boot = Double(all[index + 1])
+        else {
             return nil
         }
         return boot + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))

@@ -7,7 +7,8 @@ package final class ServerMetrics: Sendable {
     let openConnections = AtomicCells(count: 1)
     let sseClients = AtomicCells(count: 2)
     package let rejected = Counter(
-        "spindle_http_rejected_total", help: "Requests and connections that the server itself gave up, by cause.",
+        "spindle_http_rejected_total",
+        help: "Requests and connections that the server itself gave up, by cause.",
         labels: .one("reason", ServerObserver.Rejection.allCases.map(\.rawValue) + ["other"]))
     package let authFailures = Counter(
         "spindle_auth_failures_total", help: "Requests refused before their handler, by cause.",
@@ -97,7 +98,8 @@ package final class ServerMetrics: Sendable {
             found = series[RouteKey(method: "GET", template: Self.dashboardTemplate)]
         }
         let target = found ?? unmatched
-        let offset = (200..<300).contains(record.status) ? 0 : target.codes[record.status] ?? target.otherOffset
+        let offset =
+            (200..<300).contains(record.status) ? 0 : target.codes[record.status] ?? target.otherOffset
         requests.increment(position: target.requestBase + offset)
         let nanoseconds = UInt64(max(0, min(record.durationSeconds, 1e6)) * 1e9)
         requestDuration.observe(nanoseconds: nanoseconds, position: target.durationPosition)

@@ -98,7 +98,9 @@ package enum OpenAPIDocument {
                 ("required", .bool(required)), ("content", ["application/json": JSONValue(members: media)]),
             ])
         case .file(let mediaTypes):
-            let content = mediaTypes.map { ($0, ["schema": ["type": "string", "format": "binary"]] as JSONValue) }
+            let content = mediaTypes.map {
+                ($0, ["schema": ["type": "string", "format": "binary"]] as JSONValue)
+            }
             return JSONValue(members: [("required", true), ("content", JSONValue(members: content))])
         }
     }
@@ -116,12 +118,16 @@ package enum OpenAPIDocument {
             ]
             let headers = answers.flatMap(\.headers)
             if !headers.isEmpty {
-                response.append(("headers", JSONValue(members: headers.map { ($0, ["schema": ["type": "string"]]) })))
+                response.append(
+                    ("headers", JSONValue(members: headers.map { ($0, ["schema": ["type": "string"]]) })))
             }
             let content = answers.flatMap(\.content)
             if !content.isEmpty {
                 response.append(
-                    ("content", JSONValue(members: content.map { ($0.mediaType, ["schema": $0.schema.json]) })))
+                    (
+                        "content",
+                        JSONValue(members: content.map { ($0.mediaType, ["schema": $0.schema.json]) })
+                    ))
             }
             fields.append((String(status), JSONValue(members: response)))
         }

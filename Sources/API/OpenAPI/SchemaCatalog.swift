@@ -8,7 +8,8 @@ package enum SchemaCatalog {
     }
 
     package static let jobStates = [
-        "queued", "preparing", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled",
+        "queued", "preparing", "running", "pausing", "paused", "cancelling", "succeeded", "failed",
+        "cancelled",
     ]
 
     package static let all: [Entry] = [
@@ -40,7 +41,9 @@ package enum SchemaCatalog {
         P("detail", .string()), P("instance", .string()), P("request_id", .string()),
         P("code", .choice(ProblemCode.allCases.map(\.rawValue))),
         P("errors", .array(.reference("ProblemPlace")), required: false),
-        P("state", .choice(jobStates), required: false, "of a conflict: the state that does not allow the action"),
+        P(
+            "state", .choice(jobStates), required: false,
+            "of a conflict: the state that does not allow the action"),
         P("allowed_actions", .array(.string()), required: false),
         P("limit_bytes", .integer(), required: false),
     ])
@@ -54,7 +57,9 @@ package enum SchemaCatalog {
             P("seed", .integer(minimum: 0), required: false),
             P("priority", .integer(minimum: 0, maximum: 100, default: 50), required: false),
             P("queue", .string(), required: false),
-            P("model", .map(.any), "a module: `{\"type\": \"MLP\", \"features\": [64, 10]}`; see /v1/catalog"),
+            P(
+                "model", .map(.any),
+                "a module: `{\"type\": \"MLP\", \"features\": [64, 10]}`; see /v1/catalog"),
             P("data", .map(.any)),
             P("loss", .oneOf([.string(), .map(.any)])),
             P("metrics", .array(.oneOf([.string(), .map(.any)])), required: false),
@@ -68,7 +73,9 @@ package enum SchemaCatalog {
         ], closed: true)
 
     private static let jobError = Schema.object([
-        P("code", .string(), "nonfinite_loss, out_of_memory, worker_crashed, data_error, retries_exhausted, …"),
+        P(
+            "code", .string(),
+            "nonfinite_loss, out_of_memory, worker_crashed, data_error, retries_exhausted, …"),
         P("detail", .string()),
         P("step", .nullable(.integer()), required: false),
         P("attempt", .nullable(.integer()), required: false),
@@ -85,7 +92,8 @@ package enum SchemaCatalog {
         P(
             "progress",
             .object([
-                P("step", .integer()), P("steps_total", .nullable(.integer())), P("epoch", .nullable(.number())),
+                P("step", .integer()), P("steps_total", .nullable(.integer())),
+                P("epoch", .nullable(.number())),
                 P("examples", .nullable(.integer())), P("ratio", .nullable(.number(minimum: 0, maximum: 1))),
                 P("steps_per_second", .nullable(.number())), P("eta", .nullable(.time)),
             ])),
@@ -98,7 +106,8 @@ package enum SchemaCatalog {
 
     private static let plan = Schema.object([
         P("parameter_count", .integer()), P("parameter_bytes", .integer()), P("checkpoint_bytes", .integer()),
-        P("memory_bytes", .integer()), P("steps_total", .integer()), P("steps_per_epoch", .nullable(.integer())),
+        P("memory_bytes", .integer()), P("steps_total", .integer()),
+        P("steps_per_epoch", .nullable(.integer())),
         P("modules", .array(.map(.any))),
     ])
 
@@ -127,7 +136,8 @@ package enum SchemaCatalog {
 
     private static let checkpoint = Schema.object([
         P("id", .string()), P("object", .choice(["checkpoint"])), P("job", .string()), P("step", .integer()),
-        P("cause", .string()), P("digest", .string()), P("digest_hex", .string()), P("size_bytes", .integer()),
+        P("cause", .string()), P("digest", .string()), P("digest_hex", .string()),
+        P("size_bytes", .integer()),
         P("metrics", .map(.extendedNumber)), P("created_at", .time), P("links", .map(.string())),
     ])
 

@@ -13,7 +13,8 @@ enum ErrorMapping {
         case let error as DatasetError: dataset(error)
         case let error as SchedulerError: scheduler(error)
         case is CancellationError: Readiness.State.draining.problem
-        default: Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
+        default:
+            Problem(.internal, "The server failed to answer this; its log says why under this request_id.")
         }
     }
 
@@ -74,7 +75,8 @@ enum ErrorMapping {
     static func scheduler(_ error: SchedulerError) -> Problem {
         switch error {
         case .notFound(let kind, let id): store(.notFound(kind: kind, id: id))
-        case .gone(let kind, let id, let at, let reason): store(.gone(kind: kind, id: id, at: at, reason: reason))
+        case .gone(let kind, let id, let at, let reason):
+            store(.gone(kind: kind, id: id, at: at, reason: reason))
         case .conflict(_, _, let state, _): conflict(state, "\(error)")
         case .preconditionFailed(_, let revision):
             Problem(.preconditionFailed, "\(error)").with("revision", .int(revision))

@@ -7,7 +7,8 @@ extension ErrorBody {
     static func problem(_ problem: ServerProblem, templates: [String]) -> ErrorBody {
         var rendered = Problem(code(of: problem.status), problem.detail)
         if problem.status == 404, let path = problem.path {
-            rendered.detail = "There is nothing at \(path.prefix(200))" + suggestion(for: path, among: templates)
+            rendered.detail =
+                "There is nothing at \(path.prefix(200))" + suggestion(for: path, among: templates)
             if !rendered.detail.hasSuffix("?") { rendered.detail += "; /openapi.json lists every route." }
         }
         if let limit = problem.limitBytes {

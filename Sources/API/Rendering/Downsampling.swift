@@ -5,8 +5,12 @@ package enum Downsampling {
     /// At most `maxPoints` points, in order; the first and the last point, every bucket's minimum and maximum, and NaN where a
     /// bucket has nothing else. Buckets are equal in count of points.
     package static func minMax(_ points: [MetricPoint], maxPoints: Int) -> [MetricPoint] {
-        guard points.count > maxPoints, let first = points.first, let last = points.last else { return points }
-        guard maxPoints >= 4 else { return maxPoints >= 2 ? [first, last] : Array(points.suffix(max(0, maxPoints))) }
+        guard points.count > maxPoints, let first = points.first, let last = points.last else {
+            return points
+        }
+        guard maxPoints >= 4 else {
+            return maxPoints >= 2 ? [first, last] : Array(points.suffix(max(0, maxPoints)))
+        }
         let inner = points.count - 2
         let buckets = (maxPoints - 2) / 2
         var result = [first]

@@ -10,7 +10,10 @@ extension JobRecord {
         let path = "/v1/jobs/\(id)"
         return JSONValue(members: [
             ("id", .string(id)), ("object", "job"), ("name", .string(name)),
-            ("labels", JSONValue(members: labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
+            (
+                "labels",
+                JSONValue(members: labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+            ),
             ("state", .string(state.rawValue)), ("reason", reason.map { .string($0.rawValue) } ?? .null),
             ("state_since", .time(stateSince)), ("revision", .int(revision)),
             ("spec_digest", .string("sha256:" + specDigest.hex)),
@@ -28,13 +31,15 @@ extension JobRecord {
                 ]
             ),
             ("error", error),
-            ("created_at", .time(createdAt)), ("started_at", .time(startedAt)), ("finished_at", .time(finishedAt)),
+            ("created_at", .time(createdAt)), ("started_at", .time(startedAt)),
+            ("finished_at", .time(finishedAt)),
             ("event_count", .int(eventCount)), ("last_event_id", .int(lastSequence)),
             ("allowed_actions", JSONValue(allowedActions.map(\.rawValue))),
             (
                 "links",
                 [
-                    "self": .string(path), "events": .string(path + "/events"), "logs": .string(path + "/logs"),
+                    "self": .string(path), "events": .string(path + "/events"),
+                    "logs": .string(path + "/logs"),
                     "metrics": .string(path + "/metrics"), "series": .string(path + "/metrics/series"),
                     "checkpoints": .string(path + "/checkpoints"), "attempts": .string(path + "/attempts"),
                     "spec": .string(path + "/spec"), "effective_spec": .string(path + "/effective-spec"),

@@ -7,7 +7,8 @@ extension AttemptRecord {
     package var json: JSONValue {
         JSONValue(members: [
             ("attempt", JSONValue(number)), ("job", .string(job)), ("slot", JSONValue(slot)),
-            ("outcome", outcome.map { .string($0.rawValue) } ?? .null), ("detail", detail.map { .string($0) } ?? .null),
+            ("outcome", outcome.map { .string($0.rawValue) } ?? .null),
+            ("detail", detail.map { .string($0) } ?? .null),
             ("counted", .bool(counted)), ("exit_code", exitCode.map { .int(Int64($0)) } ?? .null),
             ("signal", signal.map { .int(Int64($0)) } ?? .null),
             ("resumed_from", resumedFrom.map { .string($0) } ?? .null), ("from_step", .int(fromStep)),
@@ -37,7 +38,8 @@ extension CheckpointRecord {
 
     package var json: JSONValue {
         JSONValue(members: [
-            ("id", .string(id)), ("object", "checkpoint"), ("job", .string(job)), ("attempt", JSONValue(attempt)),
+            ("id", .string(id)), ("object", "checkpoint"), ("job", .string(job)),
+            ("attempt", JSONValue(attempt)),
             ("step", .int(step)), ("cause", .string(cause.rawValue)), ("status", .string(status.rawValue)),
             ("pinned", .bool(pinned)), ("digest", .string("sha256:" + stateDigest.hex)),
             ("digest_hex", .string(stateDigest.hex)), ("size_bytes", .int(stateBytes)),
@@ -46,7 +48,8 @@ extension CheckpointRecord {
             (
                 "links",
                 [
-                    "self": .string("/v1/checkpoints/\(id)"), "content": .string("/v1/checkpoints/\(id)/content"),
+                    "self": .string("/v1/checkpoints/\(id)"),
+                    "content": .string("/v1/checkpoints/\(id)/content"),
                     "job": .string("/v1/jobs/\(job)"),
                 ]
             ),
@@ -59,12 +62,14 @@ extension DatasetRecord {
         JSONValue(members: [
             ("name", .string(name)), ("object", "dataset"), ("version", JSONValue(version)),
             ("digest", .string("sha256:" + digest.hex)), ("reference", .string(reference)),
-            ("format", .string(format)), ("size_bytes", .int(bytes)), ("rows", rows.map { .int($0) } ?? .null),
+            ("format", .string(format)), ("size_bytes", .int(bytes)),
+            ("rows", rows.map { .int($0) } ?? .null),
             ("columns", schema["columns"] ?? []), ("created_at", .time(createdAt)),
             (
                 "links",
                 [
-                    "self": .string("/v1/datasets/\(name)"), "preview": .string("/v1/datasets/\(name)/preview"),
+                    "self": .string("/v1/datasets/\(name)"),
+                    "preview": .string("/v1/datasets/\(name)/preview"),
                 ]
             ),
         ])
@@ -74,7 +79,8 @@ extension DatasetRecord {
 extension MetricSummary {
     package var json: JSONValue {
         [
-            "name": .string(name), "count": .int(count), "last": .double(last.value), "last_step": .int(last.step),
+            "name": .string(name), "count": .int(count), "last": .double(last.value),
+            "last_step": .int(last.step),
             "min": minimum.map { .double($0) } ?? .null, "max": maximum.map { .double($0) } ?? .null,
         ]
     }

@@ -45,7 +45,8 @@ package enum SeriesFormat: String, Sendable, CaseIterable {
             for page in pages {
                 for point in page.points {
                     bytes += JSONValue(members: [
-                        ("name", .string(page.name)), ("step", .int(point.step)), ("value", .double(point.value)),
+                        ("name", .string(page.name)), ("step", .int(point.step)),
+                        ("value", .double(point.value)),
                     ]).serializedBytes()
                     bytes.append(UInt8(ascii: "\n"))
                 }

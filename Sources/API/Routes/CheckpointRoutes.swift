@@ -11,7 +11,8 @@ package enum CheckpointRoutes {
         "GET", "/v1/checkpoints/{id}", "getCheckpoint", tag: "checkpoints", scope: .read, "One checkpoint",
         parameters: [.checkpointID, .ifNoneMatch],
         answers: [
-            .json(200, .reference("Checkpoint"), "the checkpoint", headers: ["ETag"]), .empty(304, "unchanged"),
+            .json(200, .reference("Checkpoint"), "the checkpoint", headers: ["ETag"]),
+            .empty(304, "unchanged"),
         ], errors: [410],
         handler: .asynchronous { call in
             .digested(

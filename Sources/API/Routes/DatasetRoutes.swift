@@ -1,7 +1,7 @@
 // Datasets: upload, list, look at, delete.
 import Datasets
-import Hashing
 import HTTPServer
+import Hashing
 import JobSpec
 import Store
 
@@ -25,7 +25,8 @@ package enum DatasetRoutes {
             }
             // Newest version first within a name: the first row of each name is the one to show.
             var rows = [DatasetRecord]()
-            for row in try await call.context.store.datasets() where row.name > after ?? "" && row.name != rows.last?.name {
+            for row in try await call.context.store.datasets()
+            where row.name > after ?? "" && row.name != rows.last?.name {
                 rows.append(row)
                 if rows.count > limit { break }
             }
@@ -51,15 +52,18 @@ package enum DatasetRoutes {
         "GET", "/v1/datasets/{name}", "getDataset", tag: "datasets", scope: .read,
         "One dataset; `name@sha256:HEX` or `name@VERSION` is an older version",
         parameters: [.datasetReference, .ifNoneMatch],
-        answers: [.json(200, dataset, "the dataset", headers: ["ETag"]), .empty(304, "unchanged")], errors: [410],
+        answers: [.json(200, dataset, "the dataset", headers: ["ETag"]), .empty(304, "unchanged")],
+        errors: [410],
         handler: .asynchronous { call in
             .digested(try await requireDataset(call).json, request: call.request)
         })
 
     static let preview = APIRoute(
-        "GET", "/v1/datasets/{name}/preview", "previewDataset", tag: "datasets", scope: .read, "The first rows",
+        "GET", "/v1/datasets/{name}/preview", "previewDataset", tag: "datasets", scope: .read,
+        "The first rows",
         parameters: [
-            .datasetReference, .query("rows", .integer(minimum: 1, maximum: 200, default: 20), "how many rows"),
+            .datasetReference,
+            .query("rows", .integer(minimum: 1, maximum: 200, default: 20), "how many rows"),
         ],
         answers: [
             .json(
@@ -99,7 +103,8 @@ package enum DatasetRoutes {
             let known = try await call.context.store.datasets().map(\.name)
             throw Problem(
                 .notFound,
-                "There is no dataset \"\(call.path("name").prefix(140))\"" + suggestion(for: reference.name, among: known))
+                "There is no dataset \"\(call.path("name").prefix(140))\""
+                    + suggestion(for: reference.name, among: known))
         }
     }
 }

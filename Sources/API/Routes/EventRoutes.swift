@@ -16,7 +16,8 @@ enum EventRoutes {
         _ = try call.query.choice("order", among: ["asc"])
         if format == stream {
             return try EventStream(
-                context: call.context, job: job, after: after ?? (job == nil ? call.context.store.changes.sequence : 0),
+                context: call.context, job: job,
+                after: after ?? (job == nil ? call.context.store.changes.sequence : 0),
                 types: types, resumes: after != nil
             ).response()
         }
@@ -37,7 +38,9 @@ enum EventRoutes {
 
     private static func after(_ call: APICall, isStream: Bool) throws -> Int64? {
         if let value = try call.query.integer("after", in: 0...Int.max) { return Int64(value) }
-        guard isStream, let header = call.request.headers["Last-Event-ID"], !header.isEmpty else { return nil }
+        guard isStream, let header = call.request.headers["Last-Event-ID"], !header.isEmpty else {
+            return nil
+        }
         guard let value = Int64(header), value >= 0 else {
             throw Problem(.invalidParameter, "Last-Event-ID: expected the `id` of an event, a whole number.")
         }

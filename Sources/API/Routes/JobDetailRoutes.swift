@@ -31,7 +31,8 @@ package enum JobDetailRoutes {
                 let job = try await call.context.store.job(id: call.path("id"))
                 let digest = name == "spec" ? job.specDigest : job.effectiveSpecDigest
                 return .immutable(
-                    try await bytes(call.context.store, job), tag: EntityTag.quoted("sha256:" + digest.hex), request: call.request)
+                    try await bytes(call.context.store, job), tag: EntityTag.quoted("sha256:" + digest.hex),
+                    request: call.request)
             })
     }
 
@@ -52,8 +53,11 @@ package enum JobDetailRoutes {
         "What the worker of an attempt wrote to its standard error",
         parameters: [
             .jobID,
-            .query("attempt", .integer(minimum: 1, maximum: 1_000_000), "which attempt; the last one by default"),
-            .query("tail", .integer(minimum: 1, maximum: 100_000), "only the last lines, of the last MiB at most"),
+            .query(
+                "attempt", .integer(minimum: 1, maximum: 1_000_000), "which attempt; the last one by default"),
+            .query(
+                "tail", .integer(minimum: 1, maximum: 100_000), "only the last lines, of the last MiB at most"
+            ),
         ],
         answers: [
             .media(200, [("text/plain", Schema.string())], "the log"),
@@ -64,7 +68,8 @@ package enum JobDetailRoutes {
             let attempt = try call.query.integer("attempt", in: 1...1_000_000) ?? job.attempt
             let tail = try call.query.integer("tail", in: 1...100_000)
             guard attempt <= job.attempt else {
-                throw Problem(.notFound, "Job \(job.id) has had \(job.attempt) attempts so far, not \(attempt).")
+                throw Problem(
+                    .notFound, "Job \(job.id) has had \(job.attempt) attempts so far, not \(attempt).")
             }
             let path = call.context.folder.log(job: job.id, attempt: attempt)
             return try LogFile.response(path: path, tailLines: tail)
@@ -90,7 +95,8 @@ package enum JobDetailRoutes {
         "GET", "/v1/events", "listEvents", tag: "events", scope: .read,
         "What happened to all jobs, oldest first; as text/event-stream it goes on live",
         parameters: [
-            .limit, .query("after", .integer(minimum: 0), "only events after this `id`; overrides Last-Event-ID"),
+            .limit,
+            .query("after", .integer(minimum: 0), "only events after this `id`; overrides Last-Event-ID"),
             .query("order", .choice(["asc"]), "events are only listed oldest first"), eventTypes,
             .header("Last-Event-ID", .string(), "the last event that a reconnecting client has"),
             .header("Accept", .string(example: "text/event-stream"), "JSON or text/event-stream"),
@@ -124,10 +130,17 @@ package enum JobDetailRoutes {
         "The points of metrics; with more than max_points, the minimum and maximum of each bucket of steps",
         parameters: [
             .jobID,
-            .query("name", .string(minLength: 1, maxLength: 200), required: true, repeated: true, "which metrics, at most 50"),
-            .query("max_points", .integer(minimum: 2, maximum: 1_000_000, default: 1000), "points per metric at most"),
-            .query("agg", .choice(["minmax", "none"]), "minmax (the default) downsamples, none gives every point"),
-            .query("from", .integer(minimum: 0), "the first step"), .query("to", .integer(minimum: 0), "the last step"),
+            .query(
+                "name", .string(minLength: 1, maxLength: 200), required: true, repeated: true,
+                "which metrics, at most 50"),
+            .query(
+                "max_points", .integer(minimum: 2, maximum: 1_000_000, default: 1000),
+                "points per metric at most"),
+            .query(
+                "agg", .choice(["minmax", "none"]), "minmax (the default) downsamples, none gives every point"
+            ),
+            .query("from", .integer(minimum: 0), "the first step"),
+            .query("to", .integer(minimum: 0), "the last step"),
             .header("Accept", .string(example: "text/csv"), "JSON, text/csv or application/x-ndjson"),
         ],
         answers: [
@@ -137,9 +150,11 @@ package enum JobDetailRoutes {
                     (
                         SeriesFormat.json.rawValue,
                         Schema.object([
-                            .init("object", .choice(["list"])), .init("data", .array(.reference("MetricSeries"))),
+                            .init("object", .choice(["list"])),
+                            .init("data", .array(.reference("MetricSeries"))),
                         ])
-                    ), (SeriesFormat.csv.rawValue, Schema.string()), (SeriesFormat.ndjson.rawValue, Schema.string()),
+                    ), (SeriesFormat.csv.rawValue, Schema.string()),
+                    (SeriesFormat.ndjson.rawValue, Schema.string()),
                 ], "the series")
         ], errors: [406, 410],
         handler: .asynchronous { call in try await SeriesAnswer.response(call) })

@@ -16,7 +16,8 @@ enum JobList {
         }
         // Everything that decides which rows come and in what order; the cursor is bound to it.
         let question = JSONValue(members: [
-            ("list", "jobs"), ("ascending", .bool(ascending)), ("states", JSONValue(states.map(\.rawValue).sorted())),
+            ("list", "jobs"), ("ascending", .bool(ascending)),
+            ("states", JSONValue(states.map(\.rawValue).sorted())),
             (
                 "labels",
                 .array(
@@ -71,7 +72,8 @@ enum ListPage {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
                 result.unicodeScalars.append(Unicode.Scalar(byte))
             default:

@@ -18,8 +18,10 @@ enum JobPatching {
         try call.context.readiness.requireReady()
         let job = try await call.context.store.job(id: id)
         guard EntityTag.matches(condition, job.entityTag) else {
-            throw Problem(.preconditionFailed, "The job has changed since; get it again and repeat the change.")
-                .with("revision", .int(job.revision))
+            throw Problem(
+                .preconditionFailed, "The job has changed since; get it again and repeat the change."
+            )
+            .with("revision", .int(job.revision))
         }
         // `*` matches whatever is there; a tag pins the revision inside the transaction too.
         if condition.trimmingPrefix(" ") != "*" { patch.ifRevision = job.revision }
@@ -54,7 +56,9 @@ enum JobPatching {
         if let value = members["labels"] {
             if let labels = value.objectValue {
                 for (key, label) in labels where label.stringValue == nil && !label.isNull {
-                    problems.append(wrong("#/labels" + JSONPointerText.token(key), "a string, or null to remove it", label))
+                    problems.append(
+                        wrong(
+                            "#/labels" + JSONPointerText.token(key), "a string, or null to remove it", label))
                 }
             } else {
                 problems.append(wrong("#/labels", "an object from strings to strings", value))

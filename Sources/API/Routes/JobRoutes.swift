@@ -1,6 +1,6 @@
+import HTTPServer
 // Jobs: submit, list, get, change, delete, and the verbs.
 import Hashing
-import HTTPServer
 import JobSpec
 import Scheduler
 import Store
@@ -44,7 +44,9 @@ package enum JobRoutes {
             let entry = call.context.jobCache.entry(for: job)
             return .resource(
                 entry.bytes, tag: entry.tag, status: 201,
-                headers: answer.response.headers.filter { $0.name == "Location" || $0.name == "Idempotency-Replayed" })
+                headers: answer.response.headers.filter {
+                    $0.name == "Location" || $0.name == "Idempotency-Replayed"
+                })
         })
 
     static let list = APIRoute(
@@ -52,10 +54,12 @@ package enum JobRoutes {
         parameters: [
             .limit, .after,
             .query("order", .choice(["asc", "desc"]), "by submission; desc is the default"),
-            .query("state", .choice(SchemaCatalog.jobStates), repeated: true, "only jobs in one of these states"),
+            .query(
+                "state", .choice(SchemaCatalog.jobStates), repeated: true, "only jobs in one of these states"),
             RouteParameter(
                 name: "label", location: .query, schema: .map(.string()), required: false,
-                doc: "`label[key]=value`: only jobs with all of these labels", repeated: false, deepObject: true),
+                doc: "`label[key]=value`: only jobs with all of these labels", repeated: false,
+                deepObject: true),
             .query("q", .string(maxLength: 200), "only jobs whose name or identifier contains this"),
         ],
         answers: [.json(200, .list(of: job), "a page", headers: ["Link"])],
@@ -68,7 +72,8 @@ package enum JobRoutes {
             .jobID, .wait, .prefer, .ifNoneMatch,
             .query(
                 "until", .choice(JobWaiter.Condition.allCases.map(\.rawValue)),
-                "what to wait for: terminal (the default), running, or change of the revision in If-None-Match"),
+                "what to wait for: terminal (the default), running, or change of the revision in If-None-Match"
+            ),
         ],
         answers: [.json(200, job, "the job", headers: ["ETag"]), .empty(304, "unchanged")], errors: [410],
         handler: .immediateOrAsynchronous(
@@ -81,14 +86,16 @@ package enum JobRoutes {
             { call in
                 let id = call.path("id")
                 let seconds = try call.waitSeconds()
-                let condition = try call.query.choice(
-                    "until", among: JobWaiter.Condition.allCases.map(\.rawValue)
-                ).flatMap(JobWaiter.Condition.init) ?? .terminal
+                let condition =
+                    try call.query.choice(
+                        "until", among: JobWaiter.Condition.allCases.map(\.rawValue)
+                    ).flatMap(JobWaiter.Condition.init) ?? .terminal
                 guard seconds > 0 else {
                     return render(try await call.context.store.job(id: id), call)
                 }
                 let job = try await JobWaiter(context: call.context).wait(
-                    id: id, until: condition, seconds: seconds, revision: call.request.headers["If-None-Match"])
+                    id: id, until: condition, seconds: seconds,
+                    revision: call.request.headers["If-None-Match"])
                 return render(job, call)
             }))
 
@@ -105,7 +112,8 @@ package enum JobRoutes {
         "Change name, labels or priority by JSON merge patch (RFC 7396)",
         parameters: [
             .jobID,
-            .header("If-Match", .string(), required: true, "the ETag of the job that the change was made from"),
+            .header(
+                "If-Match", .string(), required: true, "the ETag of the job that the change was made from"),
         ],
         body: .json(
             Schema.object(
@@ -128,8 +136,9 @@ package enum JobRoutes {
         answers: [.empty(204, "deleted")], errors: [409, 410],
         handler: .asynchronous { call in
             let id = call.path("id")
-            let artifacts = try call.query.choice(
-                "artifacts", among: ArtifactDisposal.allCases.map(\.rawValue)) ?? "delete"
+            let artifacts =
+                try call.query.choice(
+                    "artifacts", among: ArtifactDisposal.allCases.map(\.rawValue)) ?? "delete"
             try call.context.readiness.requireReady()
             _ = try await call.context.scheduler.delete(
                 id: id, artifacts: ArtifactDisposal(rawValue: artifacts) ?? .delete)

@@ -31,7 +31,8 @@ package enum JobVerbRoutes {
                 try await call.context.scheduler.cancel(id: id, graceSeconds: grace, reason: reason), call)
         })
 
-    static let pause = verb("pause", "Pause: the job writes a checkpoint at the next step and frees its slot") {
+    static let pause = verb("pause", "Pause: the job writes a checkpoint at the next step and frees its slot")
+    {
         call, _ in
         try await call.context.scheduler.pause(id: call.path("id"))
     }
@@ -81,7 +82,8 @@ package enum JobVerbRoutes {
     private static func answer(_ job: JobRecord, _ call: APICall, status: Int = 202) -> HTTPResponse {
         let entry = call.context.jobCache.entry(for: job)
         return .resource(
-            entry.bytes, tag: entry.tag, status: status, headers: [HTTPField("Location", "/v1/jobs/\(job.id)")])
+            entry.bytes, tag: entry.tag, status: status,
+            headers: [HTTPField("Location", "/v1/jobs/\(job.id)")])
     }
 
     private static func number(
@@ -90,7 +92,9 @@ package enum JobVerbRoutes {
         guard let value = options[name], !value.isNull else { return nil }
         guard let number = value.doubleValue, range.contains(number) else {
             throw invalid(
-                name, "expected a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)), got \(value.cutText)")
+                name,
+                "expected a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)), got \(value.cutText)"
+            )
         }
         return number
     }

@@ -7,7 +7,8 @@ enum SeriesAnswer {
     static func response(_ call: APICall) async throws -> HTTPResponse {
         let offered = SeriesFormat.allCases.map(\.rawValue)
         guard
-            let format = Accept.choose(offered, header: call.request.headers["Accept"]).flatMap(SeriesFormat.init)
+            let format = Accept.choose(offered, header: call.request.headers["Accept"]).flatMap(
+                SeriesFormat.init)
         else {
             throw Problem(.notAcceptable, "Series come as \(offered.joined(separator: ", ")).")
         }
@@ -24,14 +25,16 @@ enum SeriesAnswer {
         for name in names {
             // The series is kept by finished steps: a training step is one behind, an evaluation is not.
             let points = try await call.context.store.metricSeries(
-                of: job, name: name, after: Int64(first ?? 0) - 1, through: last.map { Int64($0).advanced(by: 1) } ?? .max
+                of: job, name: name, after: Int64(first ?? 0) - 1,
+                through: last.map { Int64($0).advanced(by: 1) } ?? .max
             ).filter { $0.step >= first ?? 0 && $0.step <= last ?? .max }
             if points.isEmpty {
                 try await requireMetric(name, of: job, call)
             }
             pages.append(
                 SeriesPage(
-                    name: name, points: downsamples ? Downsampling.minMax(points, maxPoints: maxPoints) : points,
+                    name: name,
+                    points: downsamples ? Downsampling.minMax(points, maxPoints: maxPoints) : points,
                     sourcePoints: points.count))
         }
         let contentType = format == .csv ? "text/csv; charset=utf-8" : format.rawValue

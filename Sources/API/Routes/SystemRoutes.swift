@@ -21,9 +21,13 @@ package enum SystemRoutes {
         })
 
     static let healthz = APIRoute(
-        "GET", "/healthz", "getHealth", tag: "system", scope: .open, "What liveness and readiness are made of",
+        "GET", "/healthz", "getHealth", tag: "system", scope: .open,
+        "What liveness and readiness are made of",
         parameters: [.query("verbose", Schema.string(), "accepted for the sake of other servers' probes")],
-        answers: [.json(200, Schema.object([.init("status", .string()), .init("checks", .map(.string()))]), "healthy")],
+        answers: [
+            .json(
+                200, Schema.object([.init("status", .string()), .init("checks", .map(.string()))]), "healthy")
+        ],
         handler: .immediate { call in
             let readiness = call.context.readinessState
             let checks: JSONValue = ["live": "ok", "ready": .string(readiness.rawValue)]
@@ -32,7 +36,8 @@ package enum SystemRoutes {
         })
 
     static let version = APIRoute(
-        "GET", "/version", "getVersion", tag: "system", scope: .open, "The version, and every limit that this server applies",
+        "GET", "/version", "getVersion", tag: "system", scope: .open,
+        "The version, and every limit that this server applies",
         answers: [
             .json(
                 200,
@@ -60,7 +65,8 @@ package enum SystemRoutes {
         })
 
     static let openAPI = APIRoute(
-        "GET", "/openapi.json", "getOpenAPI", tag: "system", scope: .open, "This API as an OpenAPI 3.1 document",
+        "GET", "/openapi.json", "getOpenAPI", tag: "system", scope: .open,
+        "This API as an OpenAPI 3.1 document",
         parameters: [.ifNoneMatch],
         answers: [.json(200, .map(.any), "the document", headers: ["ETag"]), .empty(304, "unchanged")],
         handler: .immediate { call in

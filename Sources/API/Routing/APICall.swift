@@ -1,6 +1,6 @@
+import HTTPServer
 // One call of a route: the request, its checked query, and everything a handler may use.
 import Hashing
-import HTTPServer
 import JobSpec
 
 package struct APICall: Sendable {

@@ -32,7 +32,9 @@ package struct APIRoute: Sendable {
             package var schema: Schema
         }
 
-        package static func json(_ status: Int, _ schema: Schema, _ doc: String, headers: [String] = []) -> Answer {
+        package static func json(_ status: Int, _ schema: Schema, _ doc: String, headers: [String] = [])
+            -> Answer
+        {
             Answer(
                 status: status, doc: doc, content: [Content(mediaType: "application/json", schema: schema)],
                 headers: headers)
@@ -43,11 +45,13 @@ package struct APIRoute: Sendable {
         }
 
         package static func media(
-            _ status: Int, _ content: [(mediaType: String, schema: Schema)], _ doc: String, headers: [String] = []
+            _ status: Int, _ content: [(mediaType: String, schema: Schema)], _ doc: String,
+            headers: [String] = []
         ) -> Answer {
             Answer(
                 status: status, doc: doc,
-                content: content.map { Content(mediaType: $0.mediaType, schema: $0.schema) }, headers: headers)
+                content: content.map { Content(mediaType: $0.mediaType, schema: $0.schema) }, headers: headers
+            )
         }
     }
 
@@ -75,7 +79,8 @@ package struct APIRoute: Sendable {
     package var handler: Handler
 
     package init(
-        _ method: String, _ template: String, _ operationID: String, tag: String, scope: Scope, _ summary: String,
+        _ method: String, _ template: String, _ operationID: String, tag: String, scope: Scope,
+        _ summary: String,
         parameters: [RouteParameter] = [], body: RequestBody = .none, answers: [Answer], errors: [Int] = [],
         handler: Handler
     ) {

@@ -1,6 +1,6 @@
+import HTTPServer
 // Responses of the API: JSON with the cache rules that its resources have.
 import Hashing
-import HTTPServer
 import JobSpec
 
 extension HTTPResponse {
@@ -34,7 +34,8 @@ extension HTTPResponse {
     /// RFC 9110 §15.4.5: the fields that the 200 would have had.
     static func notModified(tag: String) -> HTTPResponse {
         HTTPResponse(
-            status: 304, headers: [HTTPField("Cache-Control", "no-cache"), HTTPField("ETag", tag)], body: .empty)
+            status: 304, headers: [HTTPField("Cache-Control", "no-cache"), HTTPField("ETag", tag)],
+            body: .empty)
     }
 
     /// Content whose digest is its entity tag: never changes.

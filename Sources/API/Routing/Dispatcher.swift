@@ -51,7 +51,10 @@ package struct Dispatcher: Sendable {
 
     private func call(_ request: HTTPRequest, _ route: APIRoute) throws -> APICall {
         APICall(
-            request: request, query: try Query(request.query.map { Query.Item(name: $0.name, value: $0.value) }, declared: route.parameters), context: context)
+            request: request,
+            query: try Query(
+                request.query.map { Query.Item(name: $0.name, value: $0.value) }, declared: route.parameters),
+            context: context)
     }
 
     private func answer(

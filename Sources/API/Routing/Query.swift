@@ -70,7 +70,8 @@ package struct Query: Sendable {
             throw Self.error([
                 Self.problem(
                     name,
-                    "expected a whole number from \(range.lowerBound) to \(range.upperBound), got \(Self.quoted(text))")
+                    "expected a whole number from \(range.lowerBound) to \(range.upperBound), got \(Self.quoted(text))"
+                )
             ])
         }
         return number
@@ -116,7 +117,8 @@ package struct Query: Sendable {
 
     private static func error(_ problems: [SpecProblem]) -> Problem {
         let first = problems.first.map { "\($0.pointer.dropFirst()): \($0.detail)" } ?? ""
-        let detail = problems.count == 1 ? first : "\(problems.count) problems in the query; the first: \(first)"
+        let detail =
+            problems.count == 1 ? first : "\(problems.count) problems in the query; the first: \(first)"
         return Problem(.invalidParameter, detail, errors: problems)
     }
 

@@ -27,7 +27,9 @@ package struct RouteParameter: Sendable {
             name: name, location: .query, schema: schema, required: required, doc: doc, repeated: repeated)
     }
 
-    package static func header(_ name: String, _ schema: Schema, required: Bool = false, _ doc: String) -> RouteParameter {
+    package static func header(_ name: String, _ schema: Schema, required: Bool = false, _ doc: String)
+        -> RouteParameter
+    {
         RouteParameter(name: name, location: .header, schema: schema, required: required, doc: doc)
     }
 }
@@ -35,14 +37,18 @@ package struct RouteParameter: Sendable {
 /// The parameters that several routes share.
 extension RouteParameter {
     package static let jobID = RouteParameter.path(
-        "id", .string(pattern: "^job_[0-9a-z]{26}$", example: "job_01jd8m2k4v7w9x3y5z6a8b0c1d"), "the job's identifier")
+        "id", .string(pattern: "^job_[0-9a-z]{26}$", example: "job_01jd8m2k4v7w9x3y5z6a8b0c1d"),
+        "the job's identifier")
     package static let checkpointID = RouteParameter.path(
         "id", .string(pattern: "^ckpt_[0-9a-z]+$"), "the checkpoint's identifier")
     package static let datasetName = RouteParameter.path(
         "name", .string(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", example: "digits"),
         "the dataset's name")
     package static let datasetReference = RouteParameter.path(
-        "name", .string(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@(sha256:[0-9a-f]{64}|[0-9]{1,9}))?$", example: "digits"),
+        "name",
+        .string(
+            pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@(sha256:[0-9a-f]{64}|[0-9]{1,9}))?$",
+            example: "digits"),
         "the dataset's name; `name@sha256:HEX` and `name@VERSION` are older versions"
     )
     package static let limit = RouteParameter.query(

@@ -1,6 +1,6 @@
+import HTTPServer
 // What every handler shares: the store, the scheduler, caches and counters. Made once per server.
 import Hashing
-import HTTPServer
 import JobSpec
 import Logging
 import Scheduler

@@ -15,12 +15,14 @@ package final class APIServer: Sendable {
 
     /// - Throws: `APIServerError` when the address is not loopback and nothing says who may call.
     package init(
-        configuration: APIConfiguration, store: Store, scheduler: Scheduler, readiness: Readiness = Readiness(),
+        configuration: APIConfiguration, store: Store, scheduler: Scheduler,
+        readiness: Readiness = Readiness(),
         allowsOpenNetwork: Bool = false, logger: Logger
     ) throws {
         guard configuration.token != nil || configuration.listensOnLoopback || allowsOpenNetwork else {
             throw APIServerError(
-                description: "\(configuration.server.host) can be reached from other machines, and anybody there could run jobs. "
+                description:
+                    "\(configuration.server.host) can be reached from other machines, and anybody there could run jobs. "
                     + "Give --token-file FILE, or --insecure-no-auth if that is what you want.")
         }
         let context = APIContext(

@@ -33,7 +33,10 @@ package struct AccessGuard: Sendable {
         if let token, scope != .open {
             let (scheme, credentials) = Self.credentials(request.headers["Authorization"])
             guard let credentials, scheme == "bearer" else {
-                return (.missingToken, Self.unauthenticated("This server asks for a token: Authorization: Bearer TOKEN."))
+                return (
+                    .missingToken,
+                    Self.unauthenticated("This server asks for a token: Authorization: Bearer TOKEN.")
+                )
             }
             guard constantTimeEqual(Array(credentials.utf8), token) else {
                 return (.wrongToken, Self.unauthenticated("The token is not the one of this server."))
@@ -56,7 +59,10 @@ package struct AccessGuard: Sendable {
             guard Self.isSameOrigin(origin, host: request.headers["Host"] ?? "") else {
                 return (
                     .foreignOrigin,
-                    Problem(.forbidden, "Web pages of other origins may not change anything here. Only this server's own pages may.")
+                    Problem(
+                        .forbidden,
+                        "Web pages of other origins may not change anything here. Only this server's own pages may."
+                    )
                 )
             }
         }

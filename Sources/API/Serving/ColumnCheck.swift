@@ -9,7 +9,9 @@ enum ColumnCheck {
         for dataset in datasets {
             guard let columns = dataset.schema["columns"]?.arrayValue, !columns.isEmpty else { continue }
             let types = columns.compactMap { column -> (name: String, type: String)? in
-                guard let name = column["name"]?.stringValue, let type = column["type"]?.stringValue else { return nil }
+                guard let name = column["name"]?.stringValue, let type = column["type"]?.stringValue else {
+                    return nil
+                }
                 return (name, type)
             }
             let names = types.map(\.name)
@@ -26,7 +28,9 @@ enum ColumnCheck {
                     problems.append(
                         SpecProblem(
                             code: "wrong_type", pointer: pointer,
-                            detail: "column \"\(column.prefix(60))\" of \(dataset.name) holds text; only numbers can be trained on"))
+                            detail:
+                                "column \"\(column.prefix(60))\" of \(dataset.name) holds text; only numbers can be trained on"
+                        ))
                 }
             }
             if let target = spec.data.target { check(target, "#/data/target") }
@@ -37,7 +41,8 @@ enum ColumnCheck {
                     problems.append(
                         SpecProblem(
                             code: "wrong_type", pointer: "#/data/inputs",
-                            detail: "without inputs every column but the target is one, and \"\(name.prefix(60))\" of "
+                            detail:
+                                "without inputs every column but the target is one, and \"\(name.prefix(60))\" of "
                                 + "\(dataset.name) holds text; list the columns to use"))
                 }
             }

@@ -2,8 +2,8 @@
 import Datasets
 import Dispatch
 import Glibc
-import Hashing
 import HTTPServer
+import Hashing
 import JobSpec
 import Store
 
@@ -12,8 +12,11 @@ import struct JobSpec.DatasetReference
 enum DatasetUpload {
     /// 201 for new bytes, 200 for bytes that the name has had before.
     static func store(_ call: APICall) async throws -> HTTPResponse {
-        guard case .file(let upload) = call.request.body, let hex = upload.digest, let digest = Digest(hex: hex) else {
-            throw Problem(.invalidDataset, "The body is empty; send the file's bytes, for example with curl -T FILE.")
+        guard case .file(let upload) = call.request.body, let hex = upload.digest,
+            let digest = Digest(hex: hex)
+        else {
+            throw Problem(
+                .invalidDataset, "The body is empty; send the file's bytes, for example with curl -T FILE.")
         }
         let metrics = call.context.metrics
         do {
@@ -75,7 +78,8 @@ enum UploadFile {
     }
 
     /// Runs blocking work on a queue of its own.
-    static func onDisk<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    static func onDisk<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value
+    {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result(catching: work)) }
         }

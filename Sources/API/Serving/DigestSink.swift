@@ -1,6 +1,6 @@
+import HTTPServer
 // SHA-256 of an upload, taken while its bytes go to disk.
 import Hashing
-import HTTPServer
 
 final class DigestSink: BodySink {
     private var hash = SHA256()

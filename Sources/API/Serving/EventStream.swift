@@ -24,9 +24,11 @@ package struct EventStream: Sendable {
     func response() throws -> HTTPResponse {
         let clients = context.metrics.sseClients
         let kind = job == nil ? 1 : 0
-        guard clients.value(at: 0) + clients.value(at: 1) < UInt64(context.configuration.limits.sseClients) else {
+        guard clients.value(at: 0) + clients.value(at: 1) < UInt64(context.configuration.limits.sseClients)
+        else {
             throw Problem(
-                .notReady, "\(context.configuration.limits.sseClients) event streams are open, as many as this server keeps."
+                .notReady,
+                "\(context.configuration.limits.sseClients) event streams are open, as many as this server keeps."
             ).with(header: "Retry-After", "5")
         }
         return .serverSentEvents { writer in
@@ -94,7 +96,8 @@ package struct EventStream: Sendable {
         if let job { snapshot = try await context.store.job(id: job.id).json }
         try await writer.write(
             EventFormat.event(
-                "reset", id: nil, data: ["oldest_id": oldest.map { .int($0.sequence) } ?? .null, "job": snapshot]))
+                "reset", id: nil,
+                data: ["oldest_id": oldest.map { .int($0.sequence) } ?? .null, "job": snapshot]))
         return isFuture ? 0 : after
     }
 
@@ -122,7 +125,8 @@ package struct EventStream: Sendable {
                     ticker.discard(after: Int64(step))
                 }
                 guard wants(event.kind.rawValue) else { continue }
-                try await writer.write(EventFormat.event(event.kind.rawValue, id: event.sequence, data: event.json))
+                try await writer.write(
+                    EventFormat.event(event.kind.rawValue, id: event.sequence, data: event.json))
             }
             if events.count < Self.batch { break }
         }
@@ -140,7 +144,8 @@ package struct EventStream: Sendable {
             EventFormat.event(
                 "end", id: nil,
                 data: [
-                    "job": .string(current.id), "state": .string(current.state.rawValue), "last_event_id": .int(last),
+                    "job": .string(current.id), "state": .string(current.state.rawValue),
+                    "last_event_id": .int(last),
                     "error": current.error, "latest": .metrics(current.latest),
                 ]))
         return true
@@ -155,7 +160,8 @@ package struct EventStream: Sendable {
             EventFormat.event(
                 "progress", id: nil,
                 data: [
-                    "job": .string(job.id), "state": .string(job.state.rawValue), "revision": .int(job.revision),
+                    "job": .string(job.id), "state": .string(job.state.rawValue),
+                    "revision": .int(job.revision),
                     "progress": job.progressJSON, "latest": .metrics(job.latest),
                 ]))
     }
@@ -167,7 +173,9 @@ package struct EventStream: Sendable {
         }
     }
 
-    private func tellPoints(of job: JobRecord, _ ticker: inout LiveTicker, _ writer: StreamWriter) async throws {
+    private func tellPoints(of job: JobRecord, _ ticker: inout LiveTicker, _ writer: StreamWriter)
+        async throws
+    {
         guard wants("metric") else { return }
         let points = try await context.store.metricPoints(of: job, after: ticker.seen, limitPerSeries: 2000)
         guard !points.isEmpty else { return }

@@ -15,7 +15,9 @@ package struct JobWaiter: Sendable {
 
     /// The job as soon as `condition` holds, or as it is when the time is up (or the client or the server goes away).
     /// - RouteParameter revision: An If-None-Match field; for `change`. Without it, the change is counted from now on.
-    func wait(id: String, until condition: Condition, seconds: Double, revision: String?) async throws -> JobRecord {
+    func wait(id: String, until condition: Condition, seconds: Double, revision: String?) async throws
+        -> JobRecord
+    {
         // Subscribed before reading: a commit in between shows up in both.
         let signals = context.store.changes.subscribe(job: id)
         let first = try await context.store.job(id: id)

@@ -31,7 +31,8 @@ enum LogFile {
             filled += count
         }
         return .bytes(
-            tail(Array(bytes[..<filled]), lines: tailLines, startsInside: start > 0), contentType: contentType,
+            tail(Array(bytes[..<filled]), lines: tailLines, startsInside: start > 0),
+            contentType: contentType,
             headers: [noStore])
     }
 

@@ -17,8 +17,11 @@ package final class Readiness: Sendable {
                 Problem(.draining, "The server is shutting down; send this again in a few seconds.")
                     .with(header: "Retry-After", "5")
             case .readOnly:
-                Problem(.notReady, "A commit failed and the store accepts no more writes; check the disk and restart the server.")
-                    .with(header: "Retry-After", "60")
+                Problem(
+                    .notReady,
+                    "A commit failed and the store accepts no more writes; check the disk and restart the server."
+                )
+                .with(header: "Retry-After", "60")
             case .starting, .ready:
                 Problem(.notReady, "The server is starting; send this again in a second.")
                     .with(header: "Retry-After", "1")

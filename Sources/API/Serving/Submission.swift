@@ -1,6 +1,6 @@
+import HTTPServer
 // From a body to a job: decode, find the datasets and pin them, check the columns, plan, commit.
 import Hashing
-import HTTPServer
 import JobSpec
 import Scheduler
 import Store
@@ -52,7 +52,8 @@ struct Submission: Sendable {
                 StoredResponse(
                     status: 201,
                     headers: [
-                        "Location": "/v1/jobs/\(job.id)", "ETag": job.entityTag, "Content-Type": "application/json",
+                        "Location": "/v1/jobs/\(job.id)", "ETag": job.entityTag,
+                        "Content-Type": "application/json",
                     ], body: job.json.serializedBytes())
             }
         }

@@ -54,11 +54,13 @@ package enum Benchmark {
         let parameters = state.params.leaves.reduce(0) { $0 + $1.shape.elementCount }
         return BenchmarkResult(
             json: [
-                "peer": "spindle", "workload": .string(workload.rawValue), "steps_per_s": .double(rates[rates.count / 2]),
+                "peer": "spindle", "workload": .string(workload.rawValue),
+                "steps_per_s": .double(rates[rates.count / 2]),
                 "best": .double(rates[rates.count - 1]), "first_step_s": .double(firstStep),
                 "peak_rss_mb": .double(peakResidentMegabytes()), "params": JSONValue(parameters),
                 "loss": .double(try execution.output(carried).item()), "first_loss": .double(firstLoss),
-                "kernel_level": .string(KernelLevel.current.description), "threads": JSONValue(ComputePool.threads),
+                "kernel_level": .string(KernelLevel.current.description),
+                "threads": JSONValue(ComputePool.threads),
             ], planDescription: executable.planDescription)
     }
 

@@ -32,7 +32,8 @@ extension Workload {
         func classifier(_ features: [Int], inputs: Int, batch: Int) throws -> WorkloadDefinition {
             WorkloadDefinition(
                 model: MLP(features: features), x: try key.normal([batch, inputs]),
-                y: try key.randint([batch], low: 0, high: 10), loss: crossEntropy, optimizer: adam(learningRate: 1e-3))
+                y: try key.randint([batch], low: 0, high: 10), loss: crossEntropy,
+                optimizer: adam(learningRate: 1e-3))
         }
         return switch self {
         case .linreg:

@@ -17,7 +17,8 @@ func generateLinearRegression(_ spec: GeneratorSpec) throws -> ArrayDataset {
     let noise = try sampleKeys[1].normal([samples, outputs]) * arguments.number("noise")
     let y = try matmul(x, w) + b + noise
     return ArrayDataset(
-        rows: samples, features: inputs, inputs: try x.elements(), target: .values(try y.elements(), outputs: outputs))
+        rows: samples, features: inputs, inputs: try x.elements(),
+        target: .values(try y.elements(), outputs: outputs))
 }
 
 /// The data of any generator of the catalog.

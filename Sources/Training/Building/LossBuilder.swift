@@ -36,5 +36,7 @@ enum LossBuilder {
 
 /// An entry of the catalog that no builder knows: a mistake in this program, which a test over the whole catalog finds.
 func unbuilt(_ spec: TypedSpec) -> SpecErrors {
-    SpecErrors(problems: [spec.problem("unsupported", "\(spec.kind.rawValue) \(spec.name) has no implementation")])
+    SpecErrors(problems: [
+        spec.problem("unsupported", "\(spec.kind.rawValue) \(spec.name) has no implementation")
+    ])
 }

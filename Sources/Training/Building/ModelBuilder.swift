@@ -21,7 +21,8 @@ enum ModelBuilder {
             return Sequential(try arguments.specs("layers").map(step), name: name)
         case "MLP":
             return MLP(
-                features: try arguments.integers("features"), activation: try activation(try arguments.spec("activation")),
+                features: try arguments.integers("features"),
+                activation: try activation(try arguments.spec("activation")),
                 name: name)
         default: throw unbuilt(spec)
         }

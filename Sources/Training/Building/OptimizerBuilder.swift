@@ -15,7 +15,8 @@ enum OptimizerBuilder {
                 nesterov: try arguments.boolean("nesterov"))
         case "adam":
             return adam(
-                learningRate: try hyperparameter(arguments, "learning_rate"), b1: try constant(arguments, "b1"),
+                learningRate: try hyperparameter(arguments, "learning_rate"),
+                b1: try constant(arguments, "b1"),
                 b2: try constant(arguments, "b2"), epsilon: try constant(arguments, "eps"),
                 epsilonRoot: try constant(arguments, "eps_root"), nesterov: try arguments.boolean("nesterov"))
         case "chain":
@@ -55,7 +56,8 @@ enum OptimizerBuilder {
                 steps: try integer("transition_steps"), begin: try integer("transition_begin"))
         case "cosine_decay_schedule":
             return try cosineDecaySchedule(
-                initial: try number("init_value"), steps: try integer("decay_steps"), alpha: try number("alpha"),
+                initial: try number("init_value"), steps: try integer("decay_steps"),
+                alpha: try number("alpha"),
                 exponent: try number("exponent"))
         case "exponential_decay":
             return exponentialDecay(
@@ -71,7 +73,9 @@ enum OptimizerBuilder {
             return try piecewiseConstantSchedule(
                 initial: try number("init_value"),
                 scales: Dictionary(
-                    uniqueKeysWithValues: try arguments.stepScales("boundaries_and_scales").map { ($0.key, $0.value) }))
+                    uniqueKeysWithValues: try arguments.stepScales("boundaries_and_scales").map {
+                        ($0.key, $0.value)
+                    }))
         default: throw unbuilt(spec)
         }
     }

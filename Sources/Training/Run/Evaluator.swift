@@ -24,7 +24,8 @@ final class Evaluator {
         source = BatchSource(data: data.data, batchSize: rows, dropRemainder: false)
         names = spec.evaluationMetricNames
         // max_batches counts batches of the training's size.
-        let allowed = spec.evaluation?.maxBatches.map { max(1, ($0 * data.batchSize + rows - 1) / rows) } ?? Int.max
+        let allowed =
+            spec.evaluation?.maxBatches.map { max(1, ($0 * data.batchSize + rows - 1) / rows) } ?? Int.max
         batches = min(source.batchesPerEpoch, allowed)
         isClassification = spec.targetKind == .classes
         stateTypes = state.leaves.map(\.type)
@@ -34,7 +35,9 @@ final class Evaluator {
     /// The validation values by name, such as `validation/accuracy`.
     ///
     /// - Parameter copyState: copies leaf `k` of the state into the given memory.
-    func evaluate(copyState: (Int, UnsafeMutableRawBufferPointer) -> Void) throws -> OrderedDictionary<String, Double> {
+    func evaluate(copyState: (Int, UnsafeMutableRawBufferPointer) -> Void) throws -> OrderedDictionary<
+        String, Double
+    > {
         var sums = [Double](repeating: 0, count: names.count)
         var rowsSeen = 0
         for index in 0..<batches {
@@ -43,7 +46,9 @@ final class Evaluator {
             if index == 0 || rows != source.batchSize {
                 for k in stateTypes.indices { copyState(k, execution.inputBytes(k)) }
             }
-            try copyBatch(source, index, order: nil, isClassification: isClassification, into: execution, at: stateTypes.count)
+            try copyBatch(
+                source, index, order: nil, isClassification: isClassification, into: execution,
+                at: stateTypes.count)
             execution.run()
             for k in sums.indices {
                 sums[k] += Double(rows) * Double(execution.outputBytes(k).load(as: Float.self))
@@ -66,7 +71,8 @@ final class Evaluator {
 
 /// Writes a batch into the two inputs that follow the state.
 func copyBatch(
-    _ source: BatchSource, _ index: Int, order: [Int32]?, isClassification: Bool, into execution: BoundExecution,
+    _ source: BatchSource, _ index: Int, order: [Int32]?, isClassification: Bool,
+    into execution: BoundExecution,
     at first: Int
 ) throws {
     try source.copyInputs(

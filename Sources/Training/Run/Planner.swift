@@ -52,13 +52,16 @@ enum Planner {
             throw SpecErrors(problems: [
                 SpecProblem(
                     code: "quota_exceeded", pointer: "#/budget/memory_bytes",
-                    detail: "the job needs about \(memory) bytes, the budget is \(limit); raise it, or make the model or batch smaller")
+                    detail:
+                        "the job needs about \(memory) bytes, the budget is \(limit); raise it, or make the model or batch smaller"
+                )
             ])
         }
         return JobPlan(
             parameterCount: params.reduce(0) { $0 + $1.shape.elementCount },
             parameterBytes: params.reduce(0) { $0 + $1.type.byteCount },
-            checkpointBytes: try serializedByteCount(state.tree), memoryBytes: memory, stepsTotal: schedule.stepsTotal,
+            checkpointBytes: try serializedByteCount(state.tree), memoryBytes: memory,
+            stepsTotal: schedule.stepsTotal,
             stepsPerEpoch: shape.batchesPerEpoch, modules: try programs.moduleTable(rows: rows))
     }
 

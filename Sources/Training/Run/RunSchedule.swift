@@ -13,7 +13,8 @@ struct RunSchedule {
         func steps(_ interval: Interval) -> Int {
             switch interval {
             case .steps(let count): count
-            case .epochs(let count): count.multipliedReportingOverflow(by: max(1, batchesPerEpoch)).partialValue
+            case .epochs(let count):
+                count.multipliedReportingOverflow(by: max(1, batchesPerEpoch)).partialValue
             }
         }
         stepsTotal = steps(spec.budget.end)

@@ -38,7 +38,8 @@ struct TrainingFailure: Error, Sendable, CustomStringConvertible {
             self.init(code: .dataError, detail: error.description, isRetryable: false)
         case let errors as SpecErrors:
             self.init(
-                code: .engineError, detail: errors.problems.map(\.detail).joined(separator: "; "), isRetryable: false,
+                code: .engineError, detail: errors.problems.map(\.detail).joined(separator: "; "),
+                isRetryable: false,
                 problems: errors.problems)
         case let error as TensorError where error.kind == .resource:
             self.init(code: .outOfMemory, detail: error.description, isRetryable: false)

@@ -46,7 +46,8 @@ struct TrainingPrograms {
             return TrainState.Collection(name, variables)
         }
         return try TrainState.create(
-            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: optimizer, collections: collections)
+            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: optimizer,
+            collections: collections)
     }
 
     /// The type of the model's output for a batch. Nothing is computed.
@@ -63,7 +64,9 @@ struct TrainingPrograms {
     func moduleTable(rows: Int) throws -> [JobPlan.Module] {
         let table = try model.tabulate(try zeros(inputType(rows: rows).shape), training: false)
         return table.map { row in
-            let below = table.filter { row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/") }
+            let below = table.filter {
+                row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/")
+            }
             return JobPlan.Module(
                 path: row.path, type: row.type, outputShape: row.output.first?.shape.dimensions ?? [],
                 parameters: below.reduce(0) { $0 + $1.parameterCount })
@@ -72,7 +75,8 @@ struct TrainingPrograms {
 
     private func variables(of state: TrainState) -> FrozenDict {
         FrozenDict(
-            [("params", .dictionary(state.params))] + state.collections.map { ($0.name, .dictionary($0.variables)) })
+            [("params", .dictionary(state.params))]
+                + state.collections.map { ($0.name, .dictionary($0.variables)) })
     }
 
     // MARK: Programs
@@ -84,13 +88,16 @@ struct TrainingPrograms {
         let program = try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
-                let (next, loss) = try advance(state, arguments[arguments.count - 2], arguments[arguments.count - 1])
+                let (next, loss) = try advance(
+                    state, arguments[arguments.count - 2], arguments[arguments.count - 1])
                 return next.leaves + [loss]
             }, try leaves + placeholders(rows: rows))
         return (program, Array(leaves.indices) + [nil])
     }
 
-    private func advance(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> (next: TrainState, loss: Tensor) {
+    private func advance(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> (
+        next: TrainState, loss: Tensor
+    ) {
         let names = Set(state.collections.map(\.name))
         let objective = valueAndGrad(hasAux: { (params: FrozenDict) in
             var variables = variables(of: state)
@@ -100,7 +107,8 @@ struct TrainingPrograms {
         })
         let (value, updates, gradients) = try objective(state.params)
         return (
-            try state.applyGradients(gradients, replacing: updates, context: UpdateContext(value: value)), value
+            try state.applyGradients(gradients, replacing: updates, context: UpdateContext(value: value)),
+            value
         )
     }
 

@@ -58,14 +58,16 @@ final class TrainingRun {
         let batches = data.train.batchesPerEpoch
         guard batches > 0 else {
             throw TrainingFailure(
-                code: .dataError, detail: "the training split has fewer rows than one batch", isRetryable: false)
+                code: .dataError, detail: "the training split has fewer rows than one batch",
+                isRetryable: false)
         }
         schedule = RunSchedule(spec, batchesPerEpoch: batches)
         let programs = try TrainingPrograms(
             spec, features: data.train.data.features, outputs: data.train.data.outputs)
         self.programs = programs
 
-        let initialize = try makeProgram({ (key: PRNGKey) in try programs.initialState(key) }, keys.initialize)
+        let initialize = try makeProgram(
+            { (key: PRNGKey) in try programs.initialState(key) }, keys.initialize)
         let template = try evalShape(programs.initialState, keys.initialize)
         let initial = try template.replacingLeaves(try Executable(initialize).run(keys.initialize.leaves))
         let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
@@ -106,13 +108,15 @@ final class TrainingRun {
         execution.run()
         let loss = execution.outputBytes(stateLeafCount).load(as: Float.self)
         lastLoss = Double(loss)
-        points.append(ReportedMetric(name: "train/loss", step: finished, finished: finished + 1, value: lastLoss))
+        points.append(
+            ReportedMetric(name: "train/loss", step: finished, finished: finished + 1, value: lastLoss))
         finished += 1
         guard loss.isFinite else {
             try flush()
             throw TrainingFailure(
                 code: .nonfiniteLoss,
-                detail: "train/loss is \(loss) at step \(finished - 1); lower the learning rate, or check the data for extreme values",
+                detail:
+                    "train/loss is \(loss) at step \(finished - 1); lower the learning rate, or check the data for extreme values",
                 isRetryable: false)
         }
     }
@@ -152,7 +156,8 @@ final class TrainingRun {
             .metrics(
                 MetricsReport(
                     step: finished, epoch: Double(finished) / Double(schedule.stepsPerEpoch),
-                    examples: finished * data.train.positions(ofBatch: 0).count, stepsPerSecond: rate, points: points)))
+                    examples: finished * data.train.positions(ofBatch: 0).count, stepsPerSecond: rate,
+                    points: points)))
         points.removeAll(keepingCapacity: true)
         (lastFlush, stepsAtFlush) = (now, finished)
     }
@@ -175,7 +180,8 @@ final class TrainingRun {
         try writeCheckpoint(.manual)
         throw TrainingFailure(
             code: .deadlineExceeded,
-            detail: "budget.wall_seconds (\(limit)) was used up after \(finished) of \(schedule.stepsTotal) steps; a checkpoint was written",
+            detail:
+                "budget.wall_seconds (\(limit)) was used up after \(finished) of \(schedule.stepsTotal) steps; a checkpoint was written",
             isRetryable: false)
     }
 
@@ -199,8 +205,10 @@ final class TrainingRun {
             specDigest: specDigest)
         let number = String(finished)
         let folder = CheckpointFolder(
-            path: command.folder + "/step-" + String(repeating: "0", count: max(0, 6 - number.count)) + number)
-        let summary = try folder.write(state: try state.replacingLeaves(leaves).tree, resume: resume.stateDict)
+            path: command.folder + "/step-" + String(repeating: "0", count: max(0, 6 - number.count)) + number
+        )
+        let summary = try folder.write(
+            state: try state.replacingLeaves(leaves).tree, resume: resume.stateDict)
         lastCheckpoint = monotonicSeconds()
         try report(
             .checkpoint(

@@ -25,7 +25,8 @@ package enum Worker {
             try output.write(
                 .ready(
                     WorkerReady(
-                        pid: Int(getpid()), engineVersion: engineVersion, kernelLevel: KernelLevel.current.description,
+                        pid: Int(getpid()), engineVersion: engineVersion,
+                        kernelLevel: KernelLevel.current.description,
                         threads: ComputePool.threads)))
             while let command = try inbox.next() {
                 switch command {

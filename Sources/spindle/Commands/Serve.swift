@@ -32,7 +32,8 @@ struct ServeCommand: AsyncParsableCommand {
     var port: UInt16?
     @Option(help: "How many jobs run at the same time. (default: 1)")
     var workers: Int?
-    @Option(help: "Threads of each job whose spec does not say. (default: the processors, shared by the workers)")
+    @Option(
+        help: "Threads of each job whose spec does not say. (default: the processors, shared by the workers)")
     var threads: Int?
     @Option(help: "A file with the token that every request must carry as `Authorization: Bearer TOKEN`.")
     var tokenFile: String?
@@ -40,7 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
     var insecureNoAuth = false
     @Option(help: "A further name that a proxy may send in the Host field; may be repeated.")
     var allowHost: [String] = []
-    @Option(name: .customLong("public"), help: "The folder of the dashboard's files; `none` for no dashboard.")
+    @Option(
+        name: .customLong("public"), help: "The folder of the dashboard's files; `none` for no dashboard.")
     var publicFolder: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
@@ -68,7 +70,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private static var executable: String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+            ?? CommandLine.arguments[0]
     }
 }
 

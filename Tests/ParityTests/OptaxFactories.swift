@@ -263,24 +263,44 @@ private func makeWrapper(_ name: String, _ a: OptaxArguments) throws -> Gradient
         let period = try a.int("every")
         let wrapper = name == "conditionally_mask" ? conditionallyMask : conditionallyTransform
         return wrapper(try a.transformation("inner")) { try equal(rem($0, period), 0) }
+    case "contrib.normalize": return normalize()
+    case "contrib.reduce_on_plateau":
+        return try reduceOnPlateau(
+            factor: try a.double("factor", 0.1), patience: try a.int("patience", 10),
+            cooldown: try a.int("cooldown", 0))
+    case "contrib.schedule_free":
+        return try scheduleFree(
+            try a.transformation("base_optimizer"), learningRate: try a.value("learning_rate"),
+            b1: try a.double("b1", 0.9))
+    case "contrib.schedule_free_sgd": return try scheduleFreeSGD(learningRate: try a.double("learning_rate"))
+    case "contrib.schedule_free_adamw":
+        return try scheduleFreeAdamW(
+            learningRate: try a.double("learning_rate"), warmupSteps: try a.int("warmup_steps"),
+            weightDecay: try a.value("weight_decay", 0))
     case "inject_hyperparams": return try makeInjected(a)
     default: return nil
     }
 }
 
-/// Optax injects every numeric argument of the inner function, defaults included, except the static ones.
+/// Optax injects every numeric argument of the inner function, defaults included, in the order of its signature, except the
+/// static ones.
 private func makeInjected(_ a: OptaxArguments) throws -> GradientTransformation? {
     let inner = try a.json("inner").stringValue ?? ""
     let given = try a.json("kwargs").objectValue ?? [:]
     let fixed = Set(
         (a.has("static_args") ? try a.json("static_args").arrayValue ?? [] : []).compactMap(\.stringValue))
-    var values: [String: Hyperparameter] = [:]
-    if inner.hasPrefix("adam") { values = ["b1": 0.9, "b2": 0.999, "eps": 1e-8, "eps_root": 0] }
+    var signature: [(name: String, fallback: Hyperparameter?)] = [("learning_rate", nil)]
+    if inner.hasPrefix("adam") {
+        signature += [("b1", 0.9), ("b2", 0.999), ("eps", 1e-8), ("eps_root", 0)]
+    }
+    signature += given.keys.filter { name in !signature.contains { $0.name == name } }.map { ($0, nil) }
     let arguments = OptaxArguments(function: inner, .object(given))
-    for name in given.keys { values[name] = try arguments.value(name) }
-    let constants = values.filter { fixed.contains($0.key) }
-    let names = values.keys.filter { !fixed.contains($0) }
-    return injectHyperparameters(values.filter { !fixed.contains($0.key) }) { present in
+    let values = try signature.map { (name: $0.name, value: try arguments.value($0.name, $0.fallback)) }
+    let constants = Dictionary(
+        uniqueKeysWithValues: values.filter { fixed.contains($0.name) }.map { ($0.name, $0.value) })
+    let injected = values.filter { !fixed.contains($0.name) }
+    let names = injected.map(\.name)
+    return injectHyperparameters(injected) { present in
         var replaced = constants
         for name in names { replaced[name] = try present[name] }
         return try makeTransformation(.object(["fn": .string(inner)]), replaced: replaced)

@@ -5,6 +5,10 @@ import TensorEngine
 import Testing
 
 @Suite struct OptaxParityTests {
+    /// Cases whose parameters pass near zero as the difference of numbers around 5: one unit in the last place of an update, from
+    /// another order of summation in a norm, is more there than the tolerance for numbers of their own size.
+    private let widerTolerances = ["scale_by_trust_ratio": 1e-6]
+
     @Test("optimizers give Optax's updates, parameters and states")
     func optimizers() throws { try checkParity("optax", "optimizers", notBuilt: 0) { try steps($0) } }
 
@@ -15,11 +19,11 @@ import Testing
     func wrappers() throws { try checkParity("optax", "wrappers", notBuilt: 0) { try steps($0) } }
 
     @Test("contributed optimizers give Optax's updates, parameters and states")
-    func contributed() throws { try checkParity("optax", "contrib", notBuilt: 19) { try steps($0) } }
+    func contributed() throws { try checkParity("optax", "contrib", notBuilt: 14) { try steps($0) } }
 
     @Test("optimizers that follow an objective give Optax's updates, parameters and states")
     func objective() throws {
-        try checkParity("optax", "objective", notBuilt: 10) { _ in throw NotBuilt("objectives") }
+        try checkParity("optax", "objective", notBuilt: 8) { try objectiveSteps($0) }
     }
 
     @Test("a compiled step gives what the steps give one operation at a time")
@@ -49,7 +53,7 @@ import Testing
     }
 
     @Test("losses have Optax's values and gradients")
-    func losses() throws { try checkParity("optax", "losses", notBuilt: 9) { try loss($0) } }
+    func losses() throws { try checkParity("optax", "losses", notBuilt: 10) { try loss($0) } }
 
     @Test("helpers on trees have Optax's results")
     func helpers() throws {
@@ -86,6 +90,8 @@ import Testing
     /// Runs all steps of a transformation and compares updates, parameters and states.
     private func steps(_ parityCase: ParityCase, compiled: Bool = false) throws {
         let config = parityCase.config
+        var tolerance = parityCase.tolerance
+        if let wider = widerTolerances[parityCase.name] { tolerance.absolute = wider }
         let transformation = try makeTransformation(try config.member("tx"))
         var params = try parityCase.inputs.member("params").tree()
         let isPair = config["lookahead"]?.boolValue ?? false
@@ -94,31 +100,96 @@ import Testing
         var state = try transformation.initialize(params: params)
         if !parityCase.expectsError {
             try expectState(
-                state, try parityCase.expected.member("init_state"), parityCase.tolerance, "init_state")
+                state, try parityCase.expected.member("init_state"), tolerance, "init_state")
         }
-        let step = { (gradients: Tree, state: Tree, params: Tree) -> (Tree, Tree, Tree) in
+        let step = { (gradients: Tree, state: Tree, params: Tree, value: Tensor?) -> (Tree, Tree, Tree) in
             let (updates, next) = try transformation.update(
-                updates: gradients, state: state, params: withoutParams ? nil : params)
+                updates: gradients, state: state, params: withoutParams ? nil : params,
+                context: UpdateContext(value: value))
             return (updates, next, try applyUpdates(params, updates))
         }
         let compiledStep = jit(step)
         let gradients = try parityCase.inputs.member("grads").arrayValue ?? []
         for (index, entry) in gradients.enumerated() {
+            let value = try parityCase.inputs["values"]?[index].map { json in
+                try json.isParityArray ? json.tensor() : Tensor(Float(json.doubleValue ?? 0))
+            }
             let result =
                 try compiled
-                ? compiledStep(try entry.tree(), state, params) : step(try entry.tree(), state, params)
+                ? compiledStep(try entry.tree(), state, params, value)
+                : step(try entry.tree(), state, params, value)
             if parityCase.expectsError { continue }
             state = result.1
             params = result.2
             try expectClose(
-                result.0, try parityCase.expected.member("updates")[index] ?? .null, parityCase.tolerance,
+                result.0, try parityCase.expected.member("updates")[index] ?? .null, tolerance,
                 "updates/\(index)")
             try expectClose(
-                params, try parityCase.expected.member("params")[index] ?? .null, parityCase.tolerance,
+                params, try parityCase.expected.member("params")[index] ?? .null, tolerance,
                 "params/\(index)")
         }
         if parityCase.expectsError { return }
-        try expectState(state, try parityCase.expected.member("state"), parityCase.tolerance, "state")
+        try expectState(state, try parityCase.expected.member("state"), tolerance, "state")
+        if let evaluated = parityCase.expected["eval_params"] {
+            try expectClose(
+                try scheduleFreeEvaluationParams(state, params), evaluated, tolerance, "eval_params")
+        }
+    }
+
+    /// Runs steps whose gradients are those of an objective at the present parameters.
+    private func objectiveSteps(_ parityCase: ParityCase) throws {
+        let (config, expected) = (parityCase.config, parityCase.expected)
+        let transformation = try makeTransformation(try config.member("tx"))
+        let objective = try config.member("objective")
+        let step = jit { (params: Tree, state: Tree) in
+            let (value, gradients) = try valueAndGrad { (params: Tree) in
+                try objectiveValue(objective.member("body"), params)
+            }(params)
+            let (updates, next) = try transformation.update(
+                updates: gradients, state: state, params: params, context: UpdateContext(value: value))
+            return (updates, next, try applyUpdates(params, updates), value)
+        }
+        var params = try parityCase.inputs.member("params").tree()
+        var state = try transformation.initialize(params: params)
+        try expectState(state, try expected.member("init_state"), parityCase.tolerance, "init_state")
+        for index in 0..<(config["steps"]?.intValue ?? 0) {
+            let (updates, next, changed, value) = try step(params, state)
+            (state, params) = (next, changed)
+            try expectClose(
+                value, try expected.member("values")[index] ?? .null, parityCase.tolerance, "values/\(index)")
+            try expectClose(
+                updates, try expected.member("updates")[index] ?? .null, parityCase.tolerance,
+                "updates/\(index)")
+            try expectClose(
+                params, try expected.member("params")[index] ?? .null, parityCase.tolerance, "params/\(index)"
+            )
+        }
+        try expectState(state, try expected.member("state"), parityCase.tolerance, "state")
+    }
+
+    /// The value of an expression over named parameters.
+    private func objectiveValue(_ expression: JSONValue, _ params: Tree) throws -> Tensor {
+        if let name = expression.stringValue {
+            guard let tensor = params[name]?.tensor else { throw ParityMismatch("no parameter \(name)") }
+            return tensor
+        }
+        if let number = expression.doubleValue { return try full([], number) }
+        guard let parts = expression.arrayValue, let operation = parts.first?.stringValue else {
+            throw ParityMismatch("no expression: \(expression)")
+        }
+        let operands = parts.dropFirst().filter { $0.objectValue == nil }
+        let x = try operands.map { try objectiveValue($0, params) }
+        switch operation {
+        case "add": return try x[0] + x[1]
+        case "subtract": return try x[0] - x[1]
+        case "multiply": return try x[0] * x[1]
+        case "square": return try square(x[0])
+        case "sum": return try sum(x[0])
+        case "index":
+            let index = parts.last?["idx"]?.integers?.first ?? 0
+            return try reshape(slice(x[0], axis: 0, index..<(index + 1)), [])
+        default: throw NotBuilt("the operation \(operation)")
+        }
     }
 
     /// Compares a state with a list of path -> array: the same paths, and close values.

@@ -2,7 +2,7 @@
 import TensorEngine
 
 /// AdaBelief's rescaling (Zhuang et al., 2020, arXiv:2010.07468): Adam with the average of the squared error of predicting the gradient
-/// by its average, `(g - m)²`, as second moment. epsilonRoot is added to that average itself, in every step.
+/// by its average, this gradient included, `(g - m)²`, as second moment. epsilonRoot is added to that average itself, in every step.
 public func scaleByBelief(
     b1: Hyperparameter = 0.9, b2: Hyperparameter = 0.999, epsilon: Hyperparameter = 1e-16,
     epsilonRoot: Hyperparameter = 1e-16, nesterov: Bool = false
@@ -13,9 +13,8 @@ public func scaleByBelief(
             "ScaleByBeliefState",
             ["count": try .counter(), "mu": try zeros(like: params), "nu": try zeros(like: params)])
     } update: { updates, state, _, _ in
-        let previous = try state.field("mu", of: name)
-        let mu = try updateMoment(updates, previous, b1, operation: name)
-        let errors = try mapLeaves(name, updates, previous) { try $0 - $1 }
+        let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
+        let errors = try mapLeaves(name, updates, mu) { try $0 - $1 }
         let nu = try updateSquareMoment(errors, state.field("nu", of: name), b2, operation: name)
             .map { try $0 + epsilonRoot }
         let count = try safeIncrement(state.scalar("count", of: name))

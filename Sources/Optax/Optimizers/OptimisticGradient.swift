@@ -37,9 +37,9 @@ public func optimisticGradientDescent(
 public func optimisticAdam(
     learningRate: Hyperparameter, alpha: Hyperparameter = 1, beta: Hyperparameter = 1,
     b1: Hyperparameter = 0.9, b2: Hyperparameter = 0.999, epsilon: Hyperparameter = 1e-8,
-    epsilonRoot: Hyperparameter = 0
+    epsilonRoot: Hyperparameter = 0, nesterov: Bool = true
 ) -> GradientTransformation {
     chain(
-        scaleByAdam(b1: b1, b2: b2, epsilon: epsilon, epsilonRoot: epsilonRoot),
+        scaleByAdam(b1: b1, b2: b2, epsilon: epsilon, epsilonRoot: epsilonRoot, nesterov: nesterov),
         scaleByOptimisticGradient(alpha: alpha, beta: beta), scaleByLearningRate(learningRate))
 }

@@ -41,7 +41,7 @@ public func scaleBySM3(b1: Hyperparameter = 0.9, b2: Double = 1, epsilon: Double
                     others.isEmpty ? accumulated : try TensorEngine.max(accumulated, axes: others))
             }
             let factor = try TensorEngine.select(greater(accumulated, 0), rsqrt(accumulated + epsilon), 0.0)
-            return try g * factor
+            return try (g * factor).astype(g.dtype)
         }
         let nu = try updateMoment(scaled, state.field("nu", of: name), b1, operation: name)
         return (nu, .state("ScaleBySM3State", ["mu": try slices.replacingLeaves(newSlices), "nu": nu]))

@@ -12,7 +12,8 @@ public func signum(learningRate: Hyperparameter, decay: Hyperparameter = 0.9) ->
 }
 
 /// Rprop's rescaling (Riedmiller & Braun, 1993): a step size for each number, which grows by `increase` while the gradient's sign stays
-/// and shrinks by `decrease` where it changes; where it just changed, no step is taken.
+/// and shrinks by `decrease` where it changes; where it just changed, no step is taken. Steps lag one update behind their gradients, as
+/// Optax has it: the first update is zero.
 public func scaleByRprop(
     learningRate: Double, decrease: Double = 0.5, increase: Double = 1.2, minimumStep: Double = 1e-6,
     maximumStep: Double = 50
@@ -23,17 +24,21 @@ public func scaleByRprop(
             "ScaleByRpropState",
             ["step_sizes": try full(like: params, learningRate), "prev_updates": try zeros(like: params)])
     } update: { updates, state, _, _ in
-        let agreement = try mapLeaves(name, updates, state.field("prev_updates", of: name)) { try $0 * $1 }
+        let previous = try state.field("prev_updates", of: name)
+        let agreement = try mapLeaves(name, updates, previous) { try $0 * $1 }
         let sizes = try mapLeaves(name, agreement, state.field("step_sizes", of: name)) { a, size in
             let factor = try TensorEngine.select(greater(a, 0), full([], increase), full([], decrease))
             let changed = try TensorEngine.clip(size * factor.astype(size.dtype), minimumStep, maximumStep)
             return try TensorEngine.select(equal(a, 0), size, changed)
         }
-        let kept = try mapLeaves(name, agreement, updates) { a, g in
-            try TensorEngine.select(less(a, 0), zerosLike(g), g)
+        let next = try mapLeaves(name, agreement, updates, sizes) { a, g, size in
+            try TensorEngine.select(less(a, 0), zerosLike(g), size * sign(g))
         }
-        let result = try mapLeaves(name, sizes, kept) { try $0 * sign($1) }
-        return (result, .state("ScaleByRpropState", ["step_sizes": sizes, "prev_updates": kept]))
+        // As in Optax, a step is taken one update after its gradient was seen.
+        let result = try mapLeaves(name, agreement, previous) { a, step in
+            try TensorEngine.select(less(a, 0), zerosLike(step), step)
+        }
+        return (result, .state("ScaleByRpropState", ["step_sizes": sizes, "prev_updates": next]))
     }
 }
 

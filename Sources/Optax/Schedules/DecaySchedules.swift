@@ -35,8 +35,11 @@ public func cosineDecaySchedule(
     }
     return Schedule { count in
         let elapsed = try minimum(count, steps).astype(.float32)
-        let cosine = try 0.5 * (1 + cos(Double.pi * elapsed / Double(steps)))
+        let cosine = try 0.5 * (1 + roundedCosine(Double.pi * elapsed / Double(steps)))
         let decayed = exponent == 1 ? cosine : try pow(cosine, exponent)
         return try initial * ((1 - alpha) * decayed + alpha)
     }
 }
+
+/// The cosine of a float32 scalar, rounded once: `1 + cos` loses most digits near -1, so the last bit counts.
+func roundedCosine(_ x: Tensor) throws -> Tensor { try cos(x.astype(.float64)).astype(.float32) }

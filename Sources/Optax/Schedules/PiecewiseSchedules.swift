@@ -40,7 +40,7 @@ public func piecewiseInterpolateSchedule(
                 switch interpolation {
                 case .linear: try (to.value - from.value) * fraction + from.value
                 case .cosine:
-                    try to.value + (from.value - to.value) / 2 * (cos(Double.pi * fraction) + 1)
+                    try to.value + (from.value - to.value) / 2 * (roundedCosine(Double.pi * fraction) + 1)
                 }
             value = try TensorEngine.select(less(count, to.step), between, value)
         }

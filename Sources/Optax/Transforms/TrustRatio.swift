@@ -48,6 +48,14 @@ public func normalizeByUpdateNorm(
     }
 }
 
+/// Divides all updates together by their global norm.
+public func normalize() -> GradientTransformation {
+    .stateless { updates, _ in
+        let norm = try globalNorm(updates)
+        return try updates.map { try $0 / norm.astype($0.dtype) }
+    }
+}
+
 /// Replaces each update by its sign.
 public func scaleBySign() -> GradientTransformation {
     .stateless { updates, _ in try updates.map { try sign($0) } }

@@ -10,11 +10,20 @@ import TensorEngine
 ///
 /// - Parameter make: called in every step with the present values.
 public func injectHyperparameters(
-    _ hyperparameters: [String: Hyperparameter],
+    _ hyperparameters: KeyValuePairs<String, Hyperparameter>,
+    _ make: @escaping @Sendable (InjectedHyperparameters) throws -> GradientTransformation
+) -> GradientTransformation {
+    injectHyperparameters(hyperparameters.map { ($0.key, $0.value) }, make)
+}
+
+/// The same for a list of names and values, whose order the state keeps. Of a repeated name the last value counts.
+public func injectHyperparameters(
+    _ list: [(name: String, value: Hyperparameter)],
     _ make: @escaping @Sendable (InjectedHyperparameters) throws -> GradientTransformation
 ) -> GradientTransformation {
     let name = "injectHyperparameters"
-    let names = hyperparameters.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let hyperparameters = Dictionary(list.map { ($0.name, $0.value) }) { _, last in last }
+    let names = list.map(\.name)
     /// The values at a step: of schedules the new ones, of everything else what the state has.
     @Sendable func values(at count: Tensor, previous: Tree?, dtype: DType) throws -> FrozenDict {
         FrozenDict(

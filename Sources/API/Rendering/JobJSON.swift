@@ -42,7 +42,8 @@ extension JobRecord {
                     "logs": .string(path + "/logs"),
                     "metrics": .string(path + "/metrics"), "series": .string(path + "/metrics/series"),
                     "checkpoints": .string(path + "/checkpoints"), "attempts": .string(path + "/attempts"),
-                    "plan": .string(path + "/plan"), "spec": .string(path + "/spec"), "effective_spec": .string(path + "/effective-spec"),
+                    "plan": .string(path + "/plan"), "spec": .string(path + "/spec"),
+                    "effective_spec": .string(path + "/effective-spec"),
                 ]
             ),
         ])

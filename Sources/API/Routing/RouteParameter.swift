@@ -56,7 +56,7 @@ extension RouteParameter {
     package static let after = RouteParameter.query(
         "after", .string(maxLength: 512), "the cursor `next` of the page before")
     package static let wait = RouteParameter.query(
-        "wait", .number(minimum: 0, maximum: 60), "seconds to wait for the answer to change")
+        "wait", .number(minimum: 0), "seconds to wait for the answer to change; more than 60 counts as 60")
     package static let prefer = RouteParameter.header(
         "Prefer", .string(example: "wait=10"), "`wait=SECONDS` (RFC 7240) does what `?wait=` does")
     package static let ifNoneMatch = RouteParameter.header(

@@ -1,5 +1,6 @@
-import HTTPServer
 // Jobs: submit, list, get, change, delete, and the verbs.
+
+import HTTPServer
 import Hashing
 import JobSpec
 import Scheduler

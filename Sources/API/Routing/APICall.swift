@@ -1,5 +1,6 @@
-import HTTPServer
 // One call of a route: the request, its checked query, and everything a handler may use.
+
+import HTTPServer
 import Hashing
 import JobSpec
 

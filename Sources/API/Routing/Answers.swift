@@ -1,5 +1,6 @@
-import HTTPServer
 // Responses of the API: JSON with the cache rules that its resources have.
+
+import HTTPServer
 import Hashing
 import JobSpec
 

@@ -1,5 +1,6 @@
-import HTTPServer
 // What every handler shares: the store, the scheduler, caches and counters. Made once per server.
+
+import HTTPServer
 import Hashing
 import JobSpec
 import Logging

@@ -1,5 +1,6 @@
-import HTTPServer
 // SHA-256 of an upload, taken while its bytes go to disk.
+
+import HTTPServer
 import Hashing
 
 final class DigestSink: BodySink {

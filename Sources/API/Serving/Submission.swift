@@ -1,5 +1,6 @@
-import HTTPServer
 // From a body to a job: decode, find the datasets and pin them, check the columns, plan, commit.
+
+import HTTPServer
 import Hashing
 import JobSpec
 import Scheduler

@@ -50,6 +50,8 @@ final class TrainingRun {
         self.spec = spec
         specDigest = SHA256.hash(spec.digestBytes).hex
         keys = try RunKeys(seed: spec.seed)
+        // What a process that died while it wrote a checkpoint left behind.
+        _ = try CheckpointFolder.removeLeftovers(in: command.folder)
 
         var restored: (state: StateDict, resume: ResumeState)?
         if let point = command.resume { restored = try TrainingRun.load(point, specDigest: specDigest) }

@@ -36,13 +36,16 @@ extension EndToEnd {
             var interrupted = 0
             for round in 0..<rounds {
                 let victim = Victim.allCases[round % Victim.allCases.count]
-                let id = try server.submit(spec)
-                for _ in 0..<Int.random(in: 1...2, using: &random) {
-                    try waitForStep(of: id, on: server, atLeast: Int.random(in: 0..<steps, using: &random))
-                    usleep(UInt32.random(in: 0..<20_000, using: &random))
-                    try strike(victim, id, server)
+                let job = try server.explaining("round \(round), \(victim)") {
+                    let id = try server.submit(spec)
+                    for _ in 0..<Int.random(in: 1...2, using: &random) {
+                        try waitForStep(
+                            of: id, on: server, atLeast: Int.random(in: 0..<steps, using: &random))
+                        usleep(UInt32.random(in: 0..<20_000, using: &random))
+                        try strike(victim, id, server)
+                    }
+                    return try server.finish(id)
                 }
-                let job = try server.finish(id)
                 #expect(job["state"] == "succeeded", "round \(round), \(victim): \(job.serialized())")
                 #expect(try server.result(of: job) == reference, "round \(round), \(victim)")
                 if job["attempt"]?.intValue ?? 0 > 1 { interrupted += 1 }

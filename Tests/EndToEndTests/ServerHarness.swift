@@ -138,6 +138,20 @@ final class ServerHarness {
         return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
     }
 
+    /// Runs `body`; an error out of it tells what the server said and whether it is still there.
+    func explaining<Result>(_ about: String, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch {
+            usleep(300_000)
+            let process = process
+            let fate =
+                process?.isRunning == true
+                ? "runs"
+                : "ended with \(process?.terminationStatus ?? -1) (\(process?.terminationReason == .uncaughtSignal ? "signal" : "exit"))"
+            throw HarnessError(
+                description: "\(about): \(error)\nthe server \(fate); its log ends:\n\(log(lines: 25))")
+        }
+    }
+
     /// SIGKILL, and nothing else: what a crash is to the server.
     func crash() {
         guard let process, process.isRunning else { return }

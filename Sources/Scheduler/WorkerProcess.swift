@@ -29,22 +29,18 @@ final class WorkerProcess: @unchecked Sendable {
     private let queue: DispatchQueue
     private let input: Int32
     private let continuation: AsyncStream<WorkerEvent>.Continuation
-    private let outputSource: any DispatchSourceRead
-    private let errorSource: any DispatchSourceRead
     private let output: Int32
     private let errors: Int32
     private var splitter = LineSplitter()
     private var eventsAhead = 0
-    private var isOutputSuspended = false
     private var isOutputClosed = false
     private var isErrorsClosed = false
     private var outgoing: [UInt8] = []
     private var outgoingStart = 0
-    private var inputSource: (any DispatchSourceWrite)?
-    private var isInputSourceSuspended = false
     private var isInputClosed = false
     private var log = WorkerLog()
     private let isReaped = Mutex(false)
+    private let watch: PipeWatch?
 
     private init(_ process: SpawnedProcess, identity: ProcessIdentity) {
         pid = process.pid
@@ -54,8 +50,7 @@ final class WorkerProcess: @unchecked Sendable {
         errors = process.errors
         queue = DispatchQueue(label: "spindle.worker.\(process.pid)", qos: .userInitiated)
         (events, continuation) = AsyncStream.makeStream()
-        outputSource = DispatchSource.makeReadSource(fileDescriptor: output, queue: queue)
-        errorSource = DispatchSource.makeReadSource(fileDescriptor: errors, queue: queue)
+        watch = PipeWatch()
     }
 
     static func start(_ launch: WorkerLaunch) async throws -> WorkerProcess {
@@ -70,22 +65,28 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     private func begin() {
-        let (output, errors) = (output, errors)
-        outputSource.setEventHandler { [weak self] in self?.readOutput() }
-        outputSource.setCancelHandler { close(output) }
-        errorSource.setEventHandler { [weak self] in self?.readErrors() }
-        errorSource.setCancelHandler { close(errors) }
-        outputSource.activate()
-        errorSource.activate()
+        let isWatched = watch?.start { [self] in queue.sync { serve() } } ?? false
         // A thread that waits is the one way to learn of an end that depends neither on pipes nor on polling.
         let isWaitedFor = DetachedThread.start { [self] in
             _ = clinux_wait_without_reaping(pid)
             queue.async { self.reap() }
         }
-        if !isWaitedFor {
-            signal(SIGKILL)
-            reap()
-        }
+        if !isWaitedFor || !isWatched { signal(SIGKILL) }
+        if !isWaitedFor { reap() }
+    }
+
+    /// Moves what can be moved, and says what to wait for; nil when everything has ended.
+    private func serve() -> PipeWatch.Interest? {
+        readOutput()
+        readErrors()
+        writeInput()
+        guard !isOutputClosed || !isErrorsClosed || !isInputClosed else { return nil }
+        var interest = PipeWatch.Interest()
+        // A worker that runs ahead of the consumer waits, as its pipe fills up.
+        if !isOutputClosed, eventsAhead < Self.eventsAheadLimit { interest.readable.append(output) }
+        if !isErrorsClosed { interest.readable.append(errors) }
+        if !outgoing.isEmpty { interest.writable.append(input) }
+        return interest
     }
 
     // MARK: To the worker
@@ -96,6 +97,7 @@ final class WorkerProcess: @unchecked Sendable {
             guard !isInputClosed else { return }
             outgoing += line
             writeInput()
+            if !outgoing.isEmpty { watch?.wake() }
         }
     }
 
@@ -113,6 +115,7 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     private func writeInput() {
+        guard !isInputClosed else { return }
         while outgoingStart < outgoing.count {
             let count = outgoing.withUnsafeBytes { bytes in
                 Glibc.send(
@@ -124,30 +127,13 @@ final class WorkerProcess: @unchecked Sendable {
             } else if errno == EINTR {
                 continue
             } else if errno == EAGAIN {
-                return waitForInput()
+                return
             } else {
                 return endInput()
             }
         }
         outgoing = []
         outgoingStart = 0
-        if let inputSource, !isInputSourceSuspended {
-            isInputSourceSuspended = true
-            inputSource.suspend()
-        }
-    }
-
-    private func waitForInput() {
-        if let inputSource {
-            guard isInputSourceSuspended else { return }
-            isInputSourceSuspended = false
-            inputSource.resume()
-        } else {
-            let source = DispatchSource.makeWriteSource(fileDescriptor: input, queue: queue)
-            source.setEventHandler { [weak self] in self?.writeInput() }
-            inputSource = source
-            source.activate()
-        }
     }
 
     private func endInput() {
@@ -155,15 +141,8 @@ final class WorkerProcess: @unchecked Sendable {
         isInputClosed = true
         outgoing = []
         outgoingStart = 0
-        let input = input
-        if let source = inputSource {
-            source.setCancelHandler { close(input) }
-            if isInputSourceSuspended { source.resume() }
-            source.cancel()
-            inputSource = nil
-        } else {
-            close(input)
-        }
+        close(input)
+        watch?.wake()
     }
 
     // MARK: From the worker
@@ -172,20 +151,13 @@ final class WorkerProcess: @unchecked Sendable {
     func didHandle() {
         queue.async { [self] in
             eventsAhead -= 1
-            if isOutputSuspended, eventsAhead < Self.eventsAheadLimit / 2 {
-                isOutputSuspended = false
-                outputSource.resume()
-            }
+            if eventsAhead == Self.eventsAheadLimit / 2 { watch?.wake() }
         }
     }
 
     private func deliver(_ event: WorkerEvent) {
         eventsAhead += 1
         continuation.yield(event)
-        if eventsAhead >= Self.eventsAheadLimit, !isOutputSuspended, !isOutputClosed {
-            isOutputSuspended = true
-            outputSource.suspend()
-        }
     }
 
     /// One turn's worth at most, so that the log and the end of the process get their turn too.
@@ -193,7 +165,7 @@ final class WorkerProcess: @unchecked Sendable {
         var turns = 0
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { buffer.deallocate() }
-        while !isOutputClosed, untilEmpty || turns < 4 {
+        while !isOutputClosed, untilEmpty || (turns < 4 && eventsAhead < Self.eventsAheadLimit) {
             turns += 1
             let count = read(output, buffer.baseAddress, buffer.count)
             if count < 0, errno == EINTR { continue }
@@ -213,12 +185,7 @@ final class WorkerProcess: @unchecked Sendable {
     private func closeOutput() {
         guard !isOutputClosed else { return }
         isOutputClosed = true
-        // A source must not be suspended when it is let go of.
-        if isOutputSuspended {
-            isOutputSuspended = false
-            outputSource.resume()
-        }
-        outputSource.cancel()
+        close(output)
     }
 
     private func readErrors(untilEmpty: Bool = false) {
@@ -238,7 +205,7 @@ final class WorkerProcess: @unchecked Sendable {
     private func closeErrors() {
         guard !isErrorsClosed else { return }
         isErrorsClosed = true
-        errorSource.cancel()
+        close(errors)
     }
 
     // MARK: Log
@@ -273,6 +240,7 @@ final class WorkerProcess: @unchecked Sendable {
         closeOutput()
         closeErrors()
         endInput()
+        watch?.wake()
         log.close()
         let isSignalled = status & 0x7f != 0
         let cpu =

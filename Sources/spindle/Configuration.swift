@@ -10,6 +10,8 @@ struct Configuration: Sendable, Equatable {
     var workers = 1
     /// Of one worker; nil shares the machine's processors between the workers.
     var threads: Int?
+    /// The best kernels that workers may use; nil for what the processor has.
+    var kernels: String?
     var token: String?
     var allowsOpenNetwork = false
     var allowedHosts: [String] = []
@@ -24,6 +26,7 @@ struct Configuration: Sendable, Equatable {
         var port: UInt16?
         var workers: Int?
         var threads: Int?
+        var kernels: String?
         var tokenFile: String?
         var insecureNoAuth = false
         var allowHost: [String] = []
@@ -31,11 +34,13 @@ struct Configuration: Sendable, Equatable {
         var logLevel: String?
     }
 
+    static let kernelLevels = ["portable", "avx2", "avx512"]
+
     /// The variables that stand for flags.
     static let variables = [
         "SPINDLE_DATA", "SPINDLE_HOST", "SPINDLE_PORT", "SPINDLE_WORKERS", "SPINDLE_THREADS",
-        "SPINDLE_TOKEN_FILE",
-        "SPINDLE_INSECURE_NO_AUTH", "SPINDLE_ALLOW_HOST", "SPINDLE_PUBLIC", "SPINDLE_LOG_LEVEL",
+        "SPINDLE_KERNELS", "SPINDLE_TOKEN_FILE", "SPINDLE_INSECURE_NO_AUTH", "SPINDLE_ALLOW_HOST",
+        "SPINDLE_PUBLIC", "SPINDLE_LOG_LEVEL",
     ]
 
     /// - Throws: `ValidationError` that names the flag or the variable.
@@ -58,6 +63,13 @@ struct Configuration: Sendable, Equatable {
             try Self.count(flags.workers, "--workers", variable("SPINDLE_WORKERS"), "SPINDLE_WORKERS")
             ?? workers
         threads = try Self.count(flags.threads, "--threads", variable("SPINDLE_THREADS"), "SPINDLE_THREADS")
+        if let name = flags.kernels ?? variable("SPINDLE_KERNELS") {
+            guard Self.kernelLevels.contains(name) else {
+                throw ValidationError(
+                    "--kernels: expected one of \(Self.kernelLevels.joined(separator: ", ")), got \(name)")
+            }
+            kernels = name
+        }
         if let file = flags.tokenFile ?? variable("SPINDLE_TOKEN_FILE") { token = try Self.token(file) }
         allowsOpenNetwork =
             flags.insecureNoAuth || ["1", "true", "yes"].contains(variable("SPINDLE_INSECURE_NO_AUTH") ?? "")

@@ -35,6 +35,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         help: "Threads of each job whose spec does not say. (default: the processors, shared by the workers)")
     var threads: Int?
+    @Option(
+        help:
+            "The best kernels that jobs may use: portable, avx2 or avx512. The results are the same bits. (default: the best there are)"
+    )
+    var kernels: String?
     @Option(help: "A file with the token that every request must carry as `Authorization: Bearer TOKEN`.")
     var tokenFile: String?
     @Flag(name: .customLong("insecure-no-auth"), help: "Let everybody who reaches the address run jobs.")
@@ -51,7 +56,8 @@ struct ServeCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         let configuration = try Configuration(
             flags: .init(
-                data: data, host: host, port: port, workers: workers, threads: threads, tokenFile: tokenFile,
+                data: data, host: host, port: port, workers: workers, threads: threads, kernels: kernels,
+                tokenFile: tokenFile,
                 insecureNoAuth: insecureNoAuth, allowHost: allowHost, publicFolder: publicFolder,
                 logLevel: logLevel),
             environment: environment, executable: Self.executable)
@@ -85,7 +91,9 @@ private struct ServerRun {
         raiseFileLimit()
         let logger = Logger(label: "spindle")
         let store = try Store(folder: DataFolder(path: URL(fileURLWithPath: configuration.dataFolder).path))
-        var settings = SchedulerConfiguration(worker: WorkerLaunch())
+        var settings = SchedulerConfiguration(
+            worker: WorkerLaunch(
+                arguments: ["worker"] + (configuration.kernels.map { ["--kernels", $0] } ?? [])))
         settings.slots = configuration.workers
         settings.threadsPerWorker = configuration.threadsPerWorker
         let scheduler = Scheduler(store: store, configuration: settings, logger: logger)

@@ -66,18 +66,21 @@ package struct BatchSource: Sendable {
                 "a batch of \(positions.count) rows of \(width) does not fit a buffer of \(buffer.count), or the order is too short"
             )
         }
-        try source.withUnsafeBufferPointer { source in
+        if let order {
+            for row in order[positions] where !(0..<data.rows).contains(Int(row)) {
+                throw DatasetError("the order has row \(row) of \(data.rows)")
+            }
+        }
+        // Nothing throws in here: the release compiler of Swift 6.3.1 takes a register that the copy leaves behind for an
+        // error when it inlines a closure that may throw on one of its paths only.
+        source.withUnsafeBufferPointer { source in
             guard let from = source.baseAddress, let to = buffer.baseAddress else { return }
             guard let order else {
                 to.update(from: from + positions.lowerBound * width, count: positions.count * width)
                 return
             }
             for (offset, position) in positions.enumerated() {
-                let row = Int(order[position])
-                guard (0..<data.rows).contains(row) else {
-                    throw DatasetError("the order has row \(row) of \(data.rows)")
-                }
-                (to + offset * width).update(from: from + row * width, count: width)
+                (to + offset * width).update(from: from + Int(order[position]) * width, count: width)
             }
         }
     }

@@ -367,7 +367,8 @@ static void op_threefry(const block_call *call) {
 // float -> integer: truncated; out of range saturates; NaN is 0. LIMIT is the first value beyond the largest one.
 #define SATURATE(FROM, TO, T, V, TD, VD, M, LOWEST, HIGHEST, FLOOR, LIMIT)                                             \
     SPK_INLINE VD saturate_##FROM##_##TO(V a) {                                                                        \
-        VD low = (VD)__builtin_convertvector(a < (V)(FLOOR), M), high = (VD)__builtin_convertvector(a >= (V)(LIMIT), M); \
+        VD low = (VD)__builtin_convertvector(a < (V)(FLOOR), M);                                                       \
+        VD high = (VD)__builtin_convertvector(a >= (V)(LIMIT), M);                                                     \
         V inside = ((a >= (V)(FLOOR)) & (a < (V)(LIMIT))) != 0 ? a : (V)(0);                                           \
         VD result = __builtin_convertvector(inside, VD);                                                               \
         return (result & ~low & ~high) | (low & (VD)(LOWEST)) | (high & (VD)(HIGHEST));                                \

@@ -4,9 +4,8 @@
 // Included once per instruction set, after elementwise.inc.h.
 
 enum {
-    BLOCK = 512,                    // elements
-    SPLAT_BYTES = 128,              // sixteen elements of any lane
-    MAX_REGISTERS = 64,
+    BLOCK = SPK_BLOCK,
+    MAX_REGISTERS = SPK_MAX_REGISTERS,
     FUSED_TILE = 32 * BLOCK,        // elements per tile, if threads help
     FUSED_PARALLEL_WORK = 400000,   // elements times weighted operations from which on they do
 };
@@ -30,13 +29,6 @@ typedef struct {
     int64_t count, tile;
     size_t register_bytes;
 } fused_run;
-
-/// Where the registers of this thread's blocks live. Room behind each for stores of whole vectors.
-static _Thread_local struct {
-    _Alignas(64) char splats[MAX_REGISTERS][SPLAT_BYTES];
-    _Alignas(64) char registers[MAX_REGISTERS * (BLOCK * 8 + 128)];
-    _Alignas(64) char raw[BLOCK * 8 + 128];
-} fused_scratch;
 
 // MARK: Loading and storing
 
@@ -184,13 +176,13 @@ SPK_INLINE int lane_size(int lane) {
 }
 
 static void load_block(
-    const fused_run *run, const fused_operand *operand, char *dst, int64_t start, int64_t count) {
+    const fused_run *run, const fused_operand *operand, char *dst, char *raw, int64_t start, int64_t count) {
     bool as_stored = operand->size == lane_size(operand->lane);
     const char *source;
     if (operand->access == ACCESS_DENSE) {
         source = operand->base + start * operand->size;
     } else {
-        char *dense = as_stored ? dst : fused_scratch.raw;
+        char *dense = as_stored ? dst : raw;
         if (operand->access == ACCESS_PERIODIC) {
             load_periodic(run, operand, dense, start, count);
         } else {
@@ -225,12 +217,12 @@ static void spread_splat(char *dst, const char *splat, int64_t count, int size) 
 }
 
 static void store_block(
-    const fused_run *run, const fused_operand *operand, const char *src, bool splat, int64_t start, int64_t count) {
+    const fused_run *run, const fused_operand *operand, const char *src, char *raw, bool splat, int64_t start,
+    int64_t count) {
     int size = lane_size(operand->lane);
     if (splat) {
-        // The register's own block may be in use by nobody: registers hold one value at a time.
-        spread_splat(fused_scratch.raw, src, count, size);
-        src = fused_scratch.raw;
+        spread_splat(raw, src, count, size);
+        src = raw;
     }
     char *place = operand->base + start * operand->size;
     if (operand->access == ACCESS_DENSE || (operand->access == ACCESS_SCALAR && count == 1)) {
@@ -255,7 +247,8 @@ static void fill_constant(char *dst, const spk_instruction *instruction) {
 }
 
 /// The index along one dimension, of `count` elements from `start` on.
-static void fill_index(const fused_run *run, char *dst, const spk_instruction *instruction, int64_t start, int64_t count) {
+static void fill_index(
+    const fused_run *run, char *dst, const spk_instruction *instruction, int64_t start, int64_t count) {
     int64_t repeat = 1, size = run->dims[instruction->imm_i];
     for (int d = run->rank - 1; d > instruction->imm_i; d--) { repeat *= run->dims[d]; }
     int64_t value = start / repeat % size, left = repeat - start % repeat;
@@ -287,7 +280,7 @@ static void fill_index(const fused_run *run, char *dst, const spk_instruction *i
 
 // MARK: Running blocks
 
-static void run_block(const fused_run *run, int64_t start, int64_t count) {
+static void run_block(const fused_run *run, spk_scratch *scratch, int64_t start, int64_t count) {
     const spk_fused *plan = run->plan;
     char *value[MAX_REGISTERS];     // where each register's value is: scratch, its splat or the operand's memory
     int64_t mask[MAX_REGISTERS];    // 0 for a splat
@@ -295,13 +288,13 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
     for (int pc = 0; pc < plan->instruction_count; pc++) {
         const spk_instruction *instruction = &plan->instructions[pc];
         int dst = instruction->dst;
-        char *block = fused_scratch.registers + (size_t)dst * run->register_bytes;
+        char *block = scratch->registers + (size_t)dst * run->register_bytes;
         switch (instruction->op) {
         case SPK_OP_LOAD: {
             const fused_operand *operand = &run->operands[instruction->imm_i];
             if (operand->access == ACCESS_SCALAR) {
-                load_splat(operand, fused_scratch.splats[dst]);
-                value[dst] = fused_scratch.splats[dst];
+                load_splat(operand, scratch->splats[dst]);
+                value[dst] = scratch->splats[dst];
                 mask[dst] = 0;
                 continue;
             }
@@ -309,7 +302,7 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
                 operand->size == lane_size(operand->lane)) {
                 value[dst] = operand->base + start * operand->size;
             } else {
-                load_block(run, operand, block, start, count);
+                load_block(run, operand, block, scratch->raw, start, count);
                 value[dst] = block;
             }
             mask[dst] = -1;
@@ -317,12 +310,12 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
         }
         case SPK_OP_STORE:
             store_block(
-                run, &run->operands[instruction->imm_i], value[instruction->a], mask[instruction->a] == 0, start,
-                count);
+                run, &run->operands[instruction->imm_i], value[instruction->a], scratch->raw,
+                mask[instruction->a] == 0, start, count);
             continue;
         case SPK_OP_CONST:
-            fill_constant(fused_scratch.splats[dst], instruction);
-            value[dst] = fused_scratch.splats[dst];
+            fill_constant(scratch->splats[dst], instruction);
+            value[dst] = scratch->splats[dst];
             mask[dst] = 0;
             continue;
         case SPK_OP_INDEX:
@@ -352,7 +345,7 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
         call.all_splat = any == 0;
         if (any == 0) {
             call.count = 16;
-            call.dst = fused_scratch.splats[dst];
+            call.dst = scratch->splats[dst];
         } else {
             call.count = count;
             call.dst = block;
@@ -368,8 +361,8 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
         }
         if (instruction->op == SPK_OP_THREEFRY) {
             int dst2 = instruction->dst2;
-            call.dst2 = any == 0 ? fused_scratch.splats[dst2]
-                                 : fused_scratch.registers + (size_t)dst2 * run->register_bytes;
+            call.dst2 = any == 0 ? scratch->splats[dst2]
+                                 : scratch->registers + (size_t)dst2 * run->register_bytes;
             value[dst2] = call.dst2;
             mask[dst2] = any;
         }
@@ -385,8 +378,9 @@ static void run_block(const fused_run *run, int64_t start, int64_t count) {
 static void run_fused_tile(void *context, int64_t tile) {
     const fused_run *run = context;
     int64_t end = SPK_MIN((tile + 1) * run->tile, run->count);
+    spk_scratch *scratch = spk_get_scratch();
     for (int64_t start = tile * run->tile; start < end; start += BLOCK) {
-        run_block(run, start, SPK_MIN((int64_t)BLOCK, end - start));
+        run_block(run, scratch, start, SPK_MIN((int64_t)BLOCK, end - start));
     }
 }
 

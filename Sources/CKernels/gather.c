@@ -1,5 +1,5 @@
-// Gathers along an axis and their transposes (scatters that add, in the order of the indices). Threads take parts of the
-// outer and inner dimensions only, so the order of every sum is that of the indices.
+// Gathers along an axis and their transposes (scatters that add, in the order of the indices). Threads take parts of
+// the outer and inner dimensions only, so the order of every sum is that of the indices.
 #include "internal.h"
 
 enum { GATHER_PARALLEL_BYTES = 256 << 10, GATHER_TILE_BYTES = 64 << 10 };

@@ -1,6 +1,7 @@
 // Matrix products by a micro-kernel that keeps a tile of C in registers and runs along k: every element of C is one
 // chain of fused multiply-adds in the order of k, so tiling, threads and vector width do not show in the result.
-// A is read in place by two strides; B in place if its columns are contiguous, else packed panel by panel.
+// A is read in place by two strides, B if its columns are contiguous; else, and where strides of whole pages would make
+// rows push each other out of the cache, they are packed first.
 // Included once per instruction set.
 
 #if SPK_LEVEL_NUMBER == 2
@@ -11,7 +12,11 @@ enum { GEMM_ROWS = 6, GEMM_VECTORS = 1, GEMM_WIDE_ROWS = 2, GEMM_WIDE_VECTORS = 
 enum { GEMM_ROWS = 4, GEMM_VECTORS = 1, GEMM_WIDE_ROWS = 0, GEMM_WIDE_VECTORS = 1 };
 #endif
 enum {
-    GEMM_DEPTH = 256,               // k per pass over a panel; C is stored and loaded again between passes, exactly
+    GEMM_DEPTH = SPK_PACKED_DEPTH,  // k per pass over a panel; C is stored and loaded again between passes, exactly
+    GEMM_PACKED_COLUMNS = SPK_PACKED_COLUMNS,
+    GEMM_PACKED_ROWS = SPK_PACKED_ROWS,
+    GEMM_A_REUSE = 128,             // columns that make it worth to pack A
+    GEMM_B_REUSE = 224,             // rows that make it worth to pack B though its columns are contiguous
     GEMM_PARALLEL_WORK = 100000,    // multiply-adds from which on threads help
     GEMM_TILE_WORK = 65536,
     GEMM_MOST_TILES = 64,
@@ -142,9 +147,6 @@ static const micro_kernel micro_kernels[5][2][GEMM_ROWS + 1] = {
 
 // MARK: Packing
 
-/// A panel of B, [k x up to 64 columns], zero behind its columns.
-static _Thread_local _Alignas(64) float packed_panel[GEMM_DEPTH * 16 * 4];
-
 /// Sixteen vectors as a matrix, transposed in place.
 SPK_INLINE void transpose_16x16(f32x16 row[16]) {
 #define EXCHANGE_PAIR(DISTANCE, FIRST, SECOND)                                                                         \
@@ -168,12 +170,13 @@ SPK_INLINE void transpose_16x16(f32x16 row[16]) {
 #undef EXCHANGE_PAIR
 }
 
+/// A panel of B: [depth x width], zero behind the last column.
 static void pack_panel(
-    const float *b, int64_t b_k, int64_t b_column, int64_t depth, int64_t columns, int64_t width) {
+    float *panel, const float *b, int64_t b_k, int64_t b_column, int64_t depth, int64_t columns, int64_t width) {
     for (int64_t j = 0; j < width; j += 16) {
         int present = (int)SPK_MAX(SPK_MIN(columns - j, (int64_t)16), (int64_t)0);
         const float *source = b + j * b_column;
-        float *target = packed_panel + j;
+        float *target = panel + j;
         int64_t k = 0;
         if (b_column == 1) {
             for (; k < depth; k++) {
@@ -197,6 +200,19 @@ static void pack_panel(
     }
 }
 
+/// Rows of A, contiguous along k or along the rows, with a stride that spreads over the first cache.
+static void pack_rows(float *packed, const float *a, int64_t a_row, int64_t a_k, int64_t rows, int64_t depth) {
+    if (a_k == 1) {
+        for (int64_t r = 0; r < rows; r++) {
+            memcpy(packed + r * (GEMM_DEPTH + 16), a + r * a_row, (size_t)depth * sizeof(float));
+        }
+    } else {
+        for (int64_t k = 0; k < depth; k++) {
+            memcpy(packed + k * GEMM_PACKED_ROWS, a + k * a_k, (size_t)rows * sizeof(float));
+        }
+    }
+}
+
 // MARK: Tiles
 
 typedef struct {
@@ -205,58 +221,96 @@ typedef struct {
     int64_t a_row, a_k, b_k, b_column, init_row, c_row, k;
 } gemm_matrices;
 
-/// Rows x columns of C from (row, column) on.
-static void gemm_block(
-    const gemm_matrices *matrices, int64_t row, int64_t rows, int64_t column, int64_t columns, bool packs) {
+/// How many vectors wide the next panel is, of `left` columns.
+SPK_INLINE int panel_vectors(int64_t left, bool wide) {
+    if (wide && left > 16 * (GEMM_WIDE_VECTORS - 1)) { return GEMM_WIDE_VECTORS; }
+    return left > 16 * (GEMM_VECTORS - 1) ? GEMM_VECTORS : 1;
+}
+
+/// One pass over k: rows of C from `row` on, all columns of the block. `b` is the block's packed panels, or NULL.
+static void gemm_pass(
+    const gemm_matrices *matrices, const float *a, int64_t a_row, int64_t a_k, const float *packed, int64_t first,
+    int64_t depth, int64_t row, int64_t rows, int64_t column, int64_t columns, bool wide) {
     // Rows are split evenly: 32 as 11 + 11 + 10 and not as 14 + 14 + 4.
     int64_t groups = spk_ceil_div(rows, GEMM_ROWS), group = rows / groups, larger = rows % groups;
-    bool wide = rows <= GEMM_WIDE_ROWS;
-    int64_t end = column + columns;
-    while (column < end) {
-        int64_t left = end - column;
-        int vectors = wide && left > 16 * GEMM_VECTORS ? GEMM_WIDE_VECTORS
-            : left > 16                                ? GEMM_VECTORS
-                                                       : 1;
-        int64_t width = 16 * vectors, present = SPK_MIN(left, width);
-        // Fewer vectors than the variant has: take the next smaller one first.
-        while (vectors > 1 && present <= width - 16) {
-            vectors /= 2;
-            width = 16 * vectors;
-            present = SPK_MIN(left, width);
-        }
-        micro_call call = {.tail = (int)(present - (width - 16))};
-        for (int64_t first = 0; first == 0 || first < matrices->k; first += GEMM_DEPTH) {
-            int64_t depth = SPK_MIN(matrices->k - first, (int64_t)GEMM_DEPTH);
-            const float *b = matrices->b + first * matrices->b_k + column * matrices->b_column;
+    micro_call call = {.a_row = a_row, .a_k = a_k, .c_row = matrices->c_row, .k = depth};
+    for (int64_t end = column + columns; column < end;) {
+        int vectors = panel_vectors(end - column, wide);
+        int64_t width = 16 * vectors, present = SPK_MIN(end - column, width);
+        if (packed != NULL) {
+            call.b = packed;
+            call.b_k = width;
+            packed += depth * width;
+        } else {
+            call.b = matrices->b + first * matrices->b_k + column;
             call.b_k = matrices->b_k;
-            if (packs) {
-                pack_panel(b, matrices->b_k, matrices->b_column, depth, present, width);
-                b = packed_panel;
-                call.b_k = width;
+        }
+        call.tail = (int)(present - (width - 16));
+        const micro_kernel *kernels = micro_kernels[vectors][present < width];
+        int64_t r = 0;
+        for (int64_t g = 0; g < groups; g++) {
+            int64_t size = group + (g < larger);
+            call.a = a + r * a_row;
+            call.c = matrices->c + (row + r) * matrices->c_row + column;
+            if (first > 0) {
+                call.init = call.c;
+                call.init_row = matrices->c_row;
+            } else {
+                call.init =
+                    matrices->init == NULL ? NULL : matrices->init + (row + r) * matrices->init_row + column;
+                call.init_row = matrices->init_row;
             }
-            call.b = b;
-            call.k = depth;
-            call.a_row = matrices->a_row;
-            call.a_k = matrices->a_k;
-            call.c_row = matrices->c_row;
-            const micro_kernel *kernels = micro_kernels[vectors][present < width];
-            int64_t r = row;
-            for (int64_t g = 0; g < groups; g++) {
-                int64_t size = group + (g < larger);
-                call.a = matrices->a + r * matrices->a_row + first * matrices->a_k;
-                call.c = matrices->c + r * matrices->c_row + column;
-                if (first > 0) {
-                    call.init = call.c;
-                    call.init_row = matrices->c_row;
-                } else {
-                    call.init = matrices->init == NULL ? NULL : matrices->init + r * matrices->init_row + column;
-                    call.init_row = matrices->init_row;
-                }
-                kernels[size](&call);
-                r += size;
-            }
+            kernels[size](&call);
+            r += size;
         }
         column += present;
+    }
+}
+
+/// Rows x columns of C from (row, column) on.
+static void gemm_block(
+    const gemm_matrices *matrices, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    int64_t a_row = matrices->a_row, a_k = matrices->a_k;
+    bool wide = rows <= GEMM_WIDE_ROWS;
+    // Strides of pages let the rows of A push each other out of the first cache (and out of the TLB).
+    bool packs_a = columns >= GEMM_A_REUSE && rows >= GEMM_ROWS &&
+        ((a_k == 1 && a_row % 512 == 0 && matrices->k >= 32) || (a_row == 1 && a_k >= 512));
+    bool packs_b = (matrices->b_column != 1 && columns > 1) || (matrices->b_k % 1024 == 0 && rows >= GEMM_B_REUSE);
+    spk_scratch *scratch = packs_a || packs_b ? spk_get_scratch() : NULL;
+    const float *panels = packs_b ? scratch->packed_b : NULL;
+    int64_t block_columns = packs_b ? GEMM_PACKED_COLUMNS : columns;
+    int64_t block_rows = packs_a ? GEMM_PACKED_ROWS : rows;
+    for (int64_t end = column + columns; column < end; column += block_columns) {
+        int64_t width = SPK_MIN(block_columns, end - column);
+        for (int64_t first = 0; first == 0 || first < matrices->k; first += GEMM_DEPTH) {
+            int64_t depth = SPK_MIN(matrices->k - first, (int64_t)GEMM_DEPTH);
+            if (packs_b) {
+                float *panel = scratch->packed_b;
+                const float *b = matrices->b + first * matrices->b_k;
+                for (int64_t j = 0; j < width;) {
+                    int64_t panel_width = 16 * panel_vectors(width - j, wide);
+                    pack_panel(
+                        panel, b + (column + j) * matrices->b_column, matrices->b_k, matrices->b_column, depth,
+                        SPK_MIN(width - j, panel_width), panel_width);
+                    panel += depth * panel_width;
+                    j += panel_width;
+                }
+            }
+            for (int64_t r = row; r < row + rows; r += block_rows) {
+                int64_t height = SPK_MIN(block_rows, row + rows - r);
+                const float *a = matrices->a + r * a_row + first * a_k;
+                if (packs_a) {
+                    pack_rows(scratch->packed_a, a, a_row, a_k, height, depth);
+                    bool along_k = a_k == 1;
+                    gemm_pass(
+                        matrices, scratch->packed_a, along_k ? GEMM_DEPTH + 16 : 1, along_k ? 1 : GEMM_PACKED_ROWS,
+                        panels, first, depth, r, height, column, width, wide);
+                } else {
+                    gemm_pass(
+                        matrices, a, a_row, a_k, panels, first, depth, r, height, column, width, wide);
+                }
+            }
+        }
     }
 }
 
@@ -306,7 +360,7 @@ static void run_gemm_tile(void *context, int64_t tile) {
                 matrices.init_row = matrices.c_row;
             }
         }
-        gemm_block(&matrices, row, rows, column, columns, run->packs);
+        gemm_block(&matrices, row, rows, column, columns);
     }
 }
 

@@ -93,3 +93,36 @@ SPK_INLINE uint16_t spk_float_to_bfloat(float value) {
     uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
     return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? ((bits >> 16) | 0x40u) : rounded);
 }
+
+// MARK: Scratch
+
+enum {
+    SPK_BLOCK = 512,                // elements that the block interpreter holds in a register
+    SPK_MAX_REGISTERS = 64,
+    SPK_SPLAT_BYTES = 128,          // sixteen elements of any lane
+    SPK_PACKED_DEPTH = 256,         // of matrix panels
+    SPK_PACKED_COLUMNS = 256,
+    SPK_PACKED_ROWS = 112,
+    SPK_REDUCE_PARTIALS = 8192,     // partial results that threads may leave to the caller
+};
+
+/// What kernels work in. One per thread that ever ran one, on the heap: as thread-local storage it would shrink the
+/// stack of every thread of the process.
+typedef struct {
+    _Alignas(64) char splats[SPK_MAX_REGISTERS][SPK_SPLAT_BYTES];
+    // Registers and raw elements have room behind them for stores of whole vectors.
+    _Alignas(64) char registers[SPK_MAX_REGISTERS * (SPK_BLOCK * 8 + 128)];
+    _Alignas(64) char raw[SPK_BLOCK * 8 + 128];
+    _Alignas(64) float packed_b[SPK_PACKED_DEPTH * SPK_PACKED_COLUMNS];
+    _Alignas(64) float packed_a[SPK_PACKED_ROWS * (SPK_PACKED_DEPTH + 16)];
+    _Alignas(64) char reduce_partials[SPK_REDUCE_PARTIALS * 8];
+} spk_scratch;
+
+extern _Thread_local spk_scratch *spk_own_scratch;
+/// Makes this thread's scratch, to be freed when the thread ends.
+spk_scratch *spk_make_scratch(void);
+
+SPK_INLINE spk_scratch *spk_get_scratch(void) {
+    spk_scratch *scratch = spk_own_scratch;
+    return __builtin_expect(scratch != NULL, 1) ? scratch : spk_make_scratch();
+}

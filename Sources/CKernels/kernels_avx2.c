@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__)
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"))),                        \
+    __attribute__((target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"))),                                                    \
     apply_to = function)
 #define SPK_LEVEL SPK_LEVEL_AVX2
 #define SPK_LEVEL_NUMBER 1

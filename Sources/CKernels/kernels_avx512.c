@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__)
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512cd,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"))),                        \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512cd,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"))),        \
     apply_to = function)
 #define SPK_LEVEL SPK_LEVEL_AVX512
 #define SPK_LEVEL_NUMBER 2

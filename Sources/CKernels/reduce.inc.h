@@ -1,7 +1,7 @@
-// Reductions over the middle dimension of [outer, count, inner]. The order of a sum is fixed by shape: within a chunk by
-// lanes (inner == 1: element i goes to lane i mod 16; lanes are then added 8 apart, 4, 2, 1) or by rows (inner > 1), and chunks
-// as a balanced tree whose left part is the largest power of two. Groups of 2^p chunks are subtrees of it: what threads get.
-// Included once per instruction set, after gemm.inc.h.
+// Reductions over the middle dimension of [outer, count, inner]. The order of a sum is fixed by shape: within a chunk
+// by lanes (inner == 1: element i goes to lane i mod 16; lanes are then added 8 apart, 4, 2, 1) or by rows (inner > 1),
+// and chunks as a balanced tree whose left part is the largest power of two. Groups of 2^p chunks are subtrees of it:
+// what threads get. Included once per instruction set, after gemm.inc.h.
 
 typedef int8_t i8x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
@@ -13,7 +13,6 @@ enum {
     ROW_CHUNK = 256,                // rows, inner > 1
     COLUMN_BLOCK = 64,
     MOST_LEVELS = 56,               // of the tree of chunks
-    REDUCE_PARTIALS = 8192,         // partial results that threads may leave
     REDUCE_TILE_WORK = 16384,       // elements
     REDUCE_PARALLEL_WORK = 65536,
 };
@@ -24,8 +23,6 @@ typedef struct {
     char *dst, *partials;           // partials: [outer, groups, inner] accumulators; NULL: results go to dst
     int64_t chunk, chunks, chunks_per_group, groups, column_blocks, outer_per_tile;
 } reduce_run;
-
-static _Thread_local _Alignas(64) char reduce_partials[REDUCE_PARTIALS * 8];
 
 /// 2^p chunks per group: the largest subtree count that leaves no more than `most` groups.
 static void choose_groups(reduce_run *run, int64_t most) {
@@ -374,8 +371,8 @@ static void run_reduce(const void *arguments, void *const *slots, spk_pool *pool
         run.outer_per_tile = 1;
         run.column_blocks = spk_ceil_div(reduce->inner, COLUMN_BLOCK);
         int64_t wanted = spk_ceil_div(work / REDUCE_TILE_WORK, reduce->outer * run.column_blocks);
-        choose_groups(&run, SPK_MIN(wanted, REDUCE_PARTIALS / (reduce->outer * reduce->inner)));
-        if (run.groups > 1) { run.partials = reduce_partials; }
+        choose_groups(&run, SPK_MIN(wanted, SPK_REDUCE_PARTIALS / (reduce->outer * reduce->inner)));
+        if (run.groups > 1) { run.partials = spk_get_scratch()->reduce_partials; }
     }
     int64_t outer_tiles = spk_ceil_div(reduce->outer, run.outer_per_tile);
     spk_pool_run(pool, outer_tiles * run.groups * run.column_blocks, tile, &run);

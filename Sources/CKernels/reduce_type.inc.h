@@ -1,7 +1,7 @@
 // Reductions of one storage type; reduce.inc.h includes this once per type. It defines
-// TYPE: the suffix of names. S: stored element. A, V: accumulator and its vector. WRAPPING_V: V, unsigned. LOAD: sixteen elements from pointer p on.
-// ONE: element *p. NARROW: accumulator x as stored. LOWEST, HIGHEST, ALL: identities of MAX, MIN and AND. MAXIMUM, MINIMUM,
-// BITWISE: how vectors combine.
+// TYPE: the suffix of names. S: stored element. A, V: accumulator and its vector. WRAPPING_V: V, unsigned.
+// LOAD: sixteen elements from pointer p on. ONE: element *p. NARROW: accumulator x as stored.
+// LOWEST, HIGHEST, ALL: identities of MAX, MIN and AND. MAXIMUM, MINIMUM, BITWISE: how vectors combine.
 
 #define R_JOIN(name, type) name##_##type
 #define R_JOIN_EXPANDED(name, type) R_JOIN(name, type)

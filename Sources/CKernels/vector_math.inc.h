@@ -175,8 +175,8 @@ SPK_INLINE f32x16 vm_erf(f32x16 x) {
     return x != x ? x : result;
 }
 
-/// Inverse error function: M. Giles' single-precision polynomial in w = -log(1 - u^2), the form (and so, up to log1p, the
-/// bits) that JAX's normal() uses.
+/// Inverse error function: M. Giles' single-precision polynomial in w = -log(1 - u^2), the form (and so, up to log1p,
+/// the bits) that JAX's normal() uses.
 SPK_INLINE f32x16 vm_erf_inv(f32x16 u) {
     f32x16 w = -vm_log1p(-u * u);
     f32x16 c = w - 2.5f;

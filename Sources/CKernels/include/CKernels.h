@@ -57,7 +57,7 @@ enum { SPK_MAX_RANK = 8 };
 /// Operations of the block interpreter. `lane` in the instruction says on which type; comparisons and logic on
 /// conditions give I32 lanes of 0 or 1. Integer arithmetic wraps. Unless said otherwise: dst = op(a[, b[, c]]).
 typedef enum {
-    SPK_OP_LOAD,       // dst = operand `imm_i` at this index, converted to its lane
+    SPK_OP_LOAD,       // dst = operand `imm_i` at this index, converted to the lane of its dtype (see spk_lane)
     SPK_OP_STORE,      // operand `imm_i` at this index = a, converted (rounded to nearest even; integers wrapped) to storage
     SPK_OP_CONST,      // dst = imm_f (F32, F64) or imm_i
     SPK_OP_INDEX,      // dst = this element's index along dimension imm_i of the iteration space
@@ -150,8 +150,8 @@ typedef enum {
 /// dst[o, i] = reduction over r of src[o, r, i]; src is dense [outer, count, inner], dst dense [outer, inner].
 /// float16 and bfloat16 accumulate in float32 and round once. count == 0 gives the identity (SUM 0, PROD 1, MAX -inf or the
 /// lowest, …; ARGMAX 0). Order of the sum is fixed by shape: inner == 1: 16 interleaved lanes over chunks of 4096,
-/// lanes combined pairwise, chunks combined as a balanced tree; inner > 1: rows in order over chunks of 256 rows, chunks
-/// combined as a balanced tree.
+/// lanes combined pairwise (8 apart, then 4, 2, 1), chunks combined as a balanced tree; inner > 1: rows in order over
+/// chunks of 256 rows, chunks combined as a balanced tree (whose left part is the largest power of two below the count).
 typedef struct {
     int32_t reduction, dtype;
     int64_t outer, count, inner;
@@ -224,7 +224,8 @@ typedef struct {
 } spk_scatter_add_along;
 
 /// dst[o, 0..<count] = int32 indices that sort row o of src (dense [outer, count]) ascending, stably; NaN last, and
-/// -0 equal to 0. `scratch` is a slot with room for 16 bytes per element of one row per... see spk_argsort_scratch_bytes.
+/// -0 equal to 0. `descending` is the opposite order (NaN first), stable too. `scratch` is a slot with room for one row:
+/// spk_argsort_scratch_bytes, aligned to 8 bytes.
 typedef struct {
     int32_t dtype, descending;
     int64_t outer, count;

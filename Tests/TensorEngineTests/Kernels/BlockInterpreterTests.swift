@@ -1,3 +1,4 @@
+// Tests of the block interpreter's frame: layouts, storage types, stores in place, splats. Operations: OperationTests.
 import CKernels
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+// Tests of copies, fills, gathers, scatters and sorting permutations against index arithmetic.
 import CKernels
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+// Tests of the matrix products: bit for bit a chain of fused multiply-adds in the order of k.
 import CKernels
 import Foundation
 import Testing
@@ -107,6 +108,14 @@ extension KernelTests {
             check(Shape(batch: 9, m: 33, n: 40, k: 20), transposesB: true)
             check(Shape(batch: 2, m: 3, n: 200, k: 270))
             check(Shape(m: 300, n: 16, k: 27), initial: .full)
+        }
+
+        @Test("Strides of whole pages, where both sides are packed")
+        func packedShapes() {
+            check(Shape(m: 115, n: 130, k: 512), initial: .bias)
+            check(Shape(m: 114, n: 150, k: 512), transposesB: true)
+            check(Shape(m: 512, n: 129, k: 9), transposesA: true, initial: .full)
+            check(Shape(m: 225, n: 1024, k: 3))
         }
 
         @Test("The plain product of every other type")

@@ -1,3 +1,4 @@
+// Tests of the block interpreter's exact operations against scalar Swift. Transcendental ones: VectorMathTests.
 import CKernels
 import Foundation
 import Testing

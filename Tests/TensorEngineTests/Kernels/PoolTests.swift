@@ -1,3 +1,4 @@
+// Tests of the thread pool, of the choice of the instruction set, and of running a plan.
 import CKernels
 import Foundation
 import Synchronization

@@ -1,3 +1,4 @@
+// Tests of reductions and running reductions, in the order that the interface promises.
 import CKernels
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+// Tests of the transcendental operations, by their distance from double precision.
 import CKernels
 import Foundation
 import Testing

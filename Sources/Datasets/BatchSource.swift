@@ -32,7 +32,11 @@ package struct BatchSource: Sendable {
     package func copyInputs(
         ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableBufferPointer<Float>
     ) throws {
-        try copy(data.inputs, width: data.features, ofBatch: index, order: order, into: buffer)
+        let batch = try Batch(self, index, order: order)
+        try batch.check(width: data.features, buffer: buffer.count)
+        data.inputs.withUnsafeBytes {
+            batch.copy($0, width: data.features, into: UnsafeMutableRawBufferPointer(buffer))
+        }
     }
 
     package func copyLabels(
@@ -41,7 +45,9 @@ package struct BatchSource: Sendable {
         guard case .classes(let labels) = data.target else {
             throw DatasetError("the target has numbers, not class labels")
         }
-        try copy(labels, width: 1, ofBatch: index, order: order, into: buffer)
+        let batch = try Batch(self, index, order: order)
+        try batch.check(width: 1, buffer: buffer.count)
+        labels.withUnsafeBytes { batch.copy($0, width: 1, into: UnsafeMutableRawBufferPointer(buffer)) }
     }
 
     package func copyValues(
@@ -50,38 +56,52 @@ package struct BatchSource: Sendable {
         guard case .values(let values, let outputs) = data.target else {
             throw DatasetError("the target has class labels, not numbers")
         }
-        try copy(values, width: outputs, ofBatch: index, order: order, into: buffer)
+        let batch = try Batch(self, index, order: order)
+        try batch.check(width: outputs, buffer: buffer.count)
+        values.withUnsafeBytes { batch.copy($0, width: outputs, into: UnsafeMutableRawBufferPointer(buffer)) }
+    }
+}
+
+/// The rows of one batch, checked. Copies bytes, not elements of a generic type: of a generic function that throws, the release
+/// compiler of Swift 6.3.1 merges the versions for Float and Int32 into one that returns an error where there is none.
+private struct Batch {
+    /// Both element types, Float and Int32, are this wide.
+    private static let elementBytes = 4
+
+    private let positions: Range<Int>
+    private let order: [Int32]?
+
+    init(_ source: BatchSource, _ index: Int, order: [Int32]?) throws {
+        positions = source.positions(ofBatch: index)
+        self.order = order
+        guard let order else { return }
+        guard order.count >= positions.upperBound else {
+            throw DatasetError("the order has \(order.count) rows, the batch ends at \(positions.upperBound)")
+        }
+        for row in order[positions] where !(0..<source.data.rows).contains(Int(row)) {
+            throw DatasetError("the order has row \(row) of \(source.data.rows)")
+        }
     }
 
-    private func copy<Element>(
-        _ source: [Element], width: Int, ofBatch index: Int, order: [Int32]?,
-        into buffer: UnsafeMutableBufferPointer<Element>
-    ) throws {
-        let positions = positions(ofBatch: index)
-        guard buffer.count >= positions.count * width,
-            order.map({ $0.count >= positions.upperBound }) ?? true,
-            source.count >= data.rows * width
-        else {
+    /// Throws unless a buffer of so many elements holds the batch.
+    func check(width: Int, buffer elements: Int) throws {
+        guard elements >= positions.count * width else {
             throw DatasetError(
-                "a batch of \(positions.count) rows of \(width) does not fit a buffer of \(buffer.count), or the order is too short"
-            )
+                "a batch of \(positions.count) rows of \(width) does not fit a buffer of \(elements)")
         }
-        if let order {
-            for row in order[positions] where !(0..<data.rows).contains(Int(row)) {
-                throw DatasetError("the order has row \(row) of \(data.rows)")
-            }
+    }
+
+    /// Copies the rows of `width` elements from the whole source, whose rows lie one after the other.
+    func copy(_ source: UnsafeRawBufferPointer, width: Int, into target: UnsafeMutableRawBufferPointer) {
+        let rowBytes = width * Batch.elementBytes
+        guard rowBytes > 0, let from = source.baseAddress, let to = target.baseAddress else { return }
+        guard let order else {
+            to.copyMemory(from: from + positions.lowerBound * rowBytes, byteCount: positions.count * rowBytes)
+            return
         }
-        // Nothing throws in here: the release compiler of Swift 6.3.1 takes a register that the copy leaves behind for an
-        // error when it inlines a closure that may throw on one of its paths only.
-        source.withUnsafeBufferPointer { source in
-            guard let from = source.baseAddress, let to = buffer.baseAddress else { return }
-            guard let order else {
-                to.update(from: from + positions.lowerBound * width, count: positions.count * width)
-                return
-            }
-            for (offset, position) in positions.enumerated() {
-                (to + offset * width).update(from: from + Int(order[position]) * width, count: width)
-            }
+        for (offset, position) in positions.enumerated() {
+            (to + offset * rowBytes).copyMemory(
+                from: from + Int(order[position]) * rowBytes, byteCount: rowBytes)
         }
     }
 }

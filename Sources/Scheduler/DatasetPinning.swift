@@ -5,8 +5,6 @@ import JobSpec
 import OrderedCollections
 import Store
 
-import enum Store.DatasetReference
-
 package enum DatasetPinning {
     private static let splits = ["train", "validation", "test"]
 
@@ -23,7 +21,7 @@ package enum DatasetPinning {
                 continue
             }
             let pointer = "#/data/\(split)/dataset"
-            guard let reference = DatasetReference(text) else {
+            guard let reference = DatasetSelector(text) else {
                 problems.append(
                     SpecProblem(
                         code: "dataset_not_found", pointer: pointer,

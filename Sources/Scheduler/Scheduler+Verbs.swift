@@ -6,8 +6,6 @@ import Hashing
 import JobSpec
 import Store
 
-import enum Store.DatasetReference
-
 extension Scheduler {
     /// Creates the job, or gives back the answer that the same idempotency key got before.
     package func submit(
@@ -18,7 +16,7 @@ extension Scheduler {
         var datasets: [Digest] = []
         for split in ["train", "validation", "test"] {
             let text = submission.effectiveSpec["data"]?[split]?["dataset"]?.stringValue
-            if case .digest(_, let digest)? = text.flatMap(DatasetReference.init) { datasets.append(digest) }
+            if case .digest(_, let digest)? = text.flatMap(DatasetSelector.init) { datasets.append(digest) }
         }
         let new = NewJob(
             id: Identifier.job(), name: scheduled.name, labels: scheduled.labels, queue: scheduled.queue,

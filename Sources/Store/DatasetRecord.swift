@@ -23,7 +23,7 @@ package struct DatasetRecord: Sendable, Hashable, Identifiable {
 }
 
 /// "NAME", "NAME@sha256:HEX", or "NAME@VERSION".
-package enum DatasetReference: Sendable, Hashable {
+package enum DatasetSelector: Sendable, Hashable {
     case latest(name: String)
     case digest(name: String, Digest)
     case version(name: String, Int)

@@ -135,7 +135,7 @@ extension Store {
     }
 
     /// Throws `.notFound`.
-    package func dataset(_ reference: DatasetReference) async throws -> DatasetRecord {
+    package func dataset(_ reference: DatasetSelector) async throws -> DatasetRecord {
         try await reading { database in
             let row: Row?
             let text: String

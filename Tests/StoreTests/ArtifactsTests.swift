@@ -5,8 +5,6 @@ import Hashing
 import JobSpec
 import Testing
 
-import enum Store.DatasetReference
-
 @testable import Store
 
 @Suite struct ArtifactsTests {
@@ -68,7 +66,7 @@ import enum Store.DatasetReference
         #expect(first.isNew && second.isNew && second.record.version == 2)
         #expect(try await !upload("digits", "a,b\n3,4\n", fixture).isNew)
         #expect(try await fixture.store.dataset(.latest(name: "digits")).id == second.record.id)
-        let reference = try #require(DatasetReference(first.record.reference))
+        let reference = try #require(DatasetSelector(first.record.reference))
         #expect(try await fixture.store.dataset(reference).id == first.record.id)
         // The older bytes once more: now they are what the name means.
         let back = try await upload("digits", "a,b\n1,2\n", fixture)

@@ -5,8 +5,6 @@ import Hashing
 import JobSpec
 import Store
 
-import enum Store.DatasetReference
-
 package enum DatasetRoutes {
     package static let all = [list, put, get, preview, delete]
 
@@ -88,8 +86,8 @@ package enum DatasetRoutes {
             return HTTPResponse(status: 204, headers: [HTTPField("Cache-Control", "no-store")])
         })
 
-    private static func reference(_ call: APICall) throws -> DatasetReference {
-        guard let reference = DatasetReference(call.path("name")) else {
+    private static func reference(_ call: APICall) throws -> DatasetSelector {
+        guard let reference = DatasetSelector(call.path("name")) else {
             throw Problem(.notFound, "\"\(call.path("name").prefix(100))\" is not a dataset's name.")
         }
         return reference

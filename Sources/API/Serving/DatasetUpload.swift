@@ -7,8 +7,6 @@ import Hashing
 import JobSpec
 import Store
 
-import struct JobSpec.DatasetReference
-
 enum DatasetUpload {
     /// 201 for new bytes, 200 for bytes that the name has had before.
     static func store(_ call: APICall) async throws -> HTTPResponse {

@@ -1,4 +1,5 @@
 // Tensors, types, promotion and the errors of shapes that do not fit.
+import Glibc
 import Testing
 
 @testable import TensorEngine
@@ -66,5 +67,31 @@ import Testing
         #expect(doubled.keys == ["a", "b"])
         #expect(try doubled.tensor(at: "a/z").item() == 4)
         #expect(throws: TensorError.self) { try tree.replacingLeaves([try Tensor(Float(0))]) }
+    }
+
+    @Test(
+        "float64 products agree with a plain sum, as they lie and transposed", arguments: [false, true],
+        [false, true])
+    func float64Products(isLhsTransposed: Bool, isRhsTransposed: Bool) throws {
+        let (m, k, n) = (24, 31, 17)
+        let a = (0..<(m * k)).map { Glibc.sin(Double($0)) }
+        let b = (0..<(k * n)).map { Glibc.cos(Double($0) * 0.7) }
+        var lhs = try Tensor(a, shape: [m, k])
+        var rhs = try Tensor(b, shape: [k, n])
+        // The same values, stored the other way round and turned back by a view.
+        let product = jit { (x: Tensor, y: Tensor) in
+            let left = isLhsTransposed ? try transpose(x) : x
+            let right = isRhsTransposed ? try transpose(y) : y
+            return try matmul(left, right)
+        }
+        if isLhsTransposed { lhs = try transpose(lhs) }
+        if isRhsTransposed { rhs = try transpose(rhs) }
+        let result = try product(lhs, rhs).elements(as: Double.self)
+        for i in 0..<m {
+            for j in 0..<n {
+                let expected = (0..<k).reduce(0.0) { $0 + a[i * k + $1] * b[$1 * n + j] }
+                #expect((result[i * n + j] - expected).magnitude < 1e-12)
+            }
+        }
     }
 }

@@ -77,12 +77,14 @@ extension PRNGKey {
         try shuffled(arange(count))
     }
 
-    /// `x` with its slices along axis 0 in random order.
-    public func permutation(_ x: Tensor) throws -> Tensor {
+    /// `x` with its slices along `axis` in random order; `independent` draws an order of its own for each line along it.
+    public func permutation(_ x: Tensor, axis: Int = 0, independent: Bool = false) throws -> Tensor {
         guard x.rank > 0 else {
             throw TensorError(.shape, "permutation", expected: "rank 1 or more, or a count", got: "\(x.type)")
         }
-        return x.rank == 1 ? try shuffled(x) : try take(x, permutation(x.shape[0]), axis: 0, mode: .clamp)
+        let axis = try x.shape.normalized(axis: axis, for: "permutation")
+        if independent || x.rank == 1 { return try shuffled(x, axis: axis) }
+        return try take(x, permutation(x.shape[axis]), axis: axis, mode: .clamp)
     }
 
     /// `x` sorted by random words, stably, as often as makes repeated words harmless (jax.random._shuffle).

@@ -99,11 +99,8 @@ struct Lowering {
             chain.append(position)
             current = program.equations[position].inputs[0]
         }
-        var source =
-            operands[current.index] != nil || constantValues[current.index] == nil
-            ? operands[current.index] : nil
-        if source == nil { source = try operand(current) }
-        guard var operand = source else { return try self.operand(current) }
+        // The chain ends at a value that is known already, or at a constant.
+        var operand = try self.operand(current)
         for position in chain.reversed() {
             let equation = program.equations[position]
             let type = program.type(of: equation.outputs[0])
@@ -169,7 +166,7 @@ struct Lowering {
         }
         let reads = accesses
         // Stores come last, so that a result may take the place of an operand of the same step.
-        let stored = positions.flatMap { program.equations[$0].outputs }.filter { isUsedOutside($0, members) }
+        let stored = positions.flatMap { program.equations[$0].outputs }.filter { isStored[$0.index] }
         var pending: [(variable: Variable, register: Register)] = []
         for variable in stored {
             if let register = registers[variable.id] { pending.append((variable, register)) }
@@ -218,9 +215,6 @@ struct Lowering {
             arguments, spk_run_fused, reads: reads, writes: writes,
             replaceable: denseReads.subtracting(otherReads))
     }
-
-    /// True for a value that some step outside of the group needs.
-    private func isUsedOutside(_ variable: Variable, _ members: Set<Int>) -> Bool { isStored[variable.index] }
 
     /// Marks a value of a group that is being split as one that goes through memory.
     private mutating func markSplit(_ variable: Variable, _ members: Set<Int>) {

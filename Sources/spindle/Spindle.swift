@@ -7,7 +7,7 @@ struct Spindle: AsyncParsableCommand {
         commandName: "spindle", abstract: "Train models over plain HTTP.",
         groupedSubcommands: [
             CommandGroup(
-                name: "Server:", subcommands: [ServeCommand.self, WorkerCommandLine.self, BenchCommand.self])
+                name: "Server", subcommands: [ServeCommand.self, WorkerCommandLine.self, BenchCommand.self])
         ]
             + ClientCommands.groups)
 

@@ -99,8 +99,7 @@ static void run_gather(const gather_run *run, spk_pool *pool) {
     spk_pool_run(parallel ? pool : NULL, run->outer * tiles.blocks, run_gather_tile, &tiles);
 }
 
-void spk_run_take(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_take *take = arguments;
+static void run_take(const spk_take *take, void *const *slots, spk_pool *pool, bool along) {
     gather_run run = {
         .src = spk_address(slots, take->src, take->src_offset, take->dtype),
         .dst = spk_address(slots, take->dst, take->dst_offset, take->dtype),
@@ -111,25 +110,17 @@ void spk_run_take(const void *arguments, void *const *slots, spk_pool *pool) {
         .count = take->count,
         .inner = take->inner,
         .indices = take->indices,
+        .along = along,
     };
     run_gather(&run, pool);
 }
 
+void spk_run_take(const void *arguments, void *const *slots, spk_pool *pool) {
+    run_take(arguments, slots, pool, false);
+}
+
 void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_take_along *take = arguments;
-    gather_run run = {
-        .src = spk_address(slots, take->src, take->src_offset, take->dtype),
-        .dst = spk_address(slots, take->dst, take->dst_offset, take->dtype),
-        .index = (const int32_t *)slots[take->index] + take->index_offset,
-        .dtype = take->dtype,
-        .mode = take->mode,
-        .outer = take->outer,
-        .count = take->count,
-        .inner = take->inner,
-        .indices = take->indices,
-        .along = true,
-    };
-    run_gather(&run, pool);
+    run_take(arguments, slots, pool, true);
 }
 
 // MARK: Scatters
@@ -193,8 +184,7 @@ static void run_scatter(gather_run *run, spk_pool *pool) {
     spk_pool_run(parallel ? pool : NULL, run->outer * run->column_blocks, run_scatter_tile, run);
 }
 
-void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_scatter_add *scatter = arguments;
+static void run_scatter_add(const spk_scatter_add *scatter, void *const *slots, spk_pool *pool, bool along) {
     gather_run run = {
         .src = spk_address(slots, scatter->src, scatter->src_offset, scatter->dtype),
         .dst = spk_address(slots, scatter->dst, scatter->dst_offset, scatter->dtype),
@@ -204,22 +194,15 @@ void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *po
         .count = scatter->count,
         .inner = scatter->inner,
         .indices = scatter->indices,
+        .along = along,
     };
     run_scatter(&run, pool);
 }
 
+void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *pool) {
+    run_scatter_add(arguments, slots, pool, false);
+}
+
 void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_scatter_add_along *scatter = arguments;
-    gather_run run = {
-        .src = spk_address(slots, scatter->src, scatter->src_offset, scatter->dtype),
-        .dst = spk_address(slots, scatter->dst, scatter->dst_offset, scatter->dtype),
-        .index = (const int32_t *)slots[scatter->index] + scatter->index_offset,
-        .dtype = scatter->dtype,
-        .outer = scatter->outer,
-        .count = scatter->count,
-        .inner = scatter->inner,
-        .indices = scatter->indices,
-        .along = true,
-    };
-    run_scatter(&run, pool);
+    run_scatter_add(arguments, slots, pool, true);
 }

@@ -207,21 +207,12 @@ typedef struct {
     int64_t src_offset, index_offset, dst_offset;
 } spk_scatter_add;
 
-/// take_along_axis: dst[o, j, i] = src[o, index[o, j, i], i], index dense int32 [outer, indices, inner].
-typedef struct {
-    int32_t dtype, mode;
-    int64_t outer, count, inner, indices;
-    int32_t src, index, dst;
-    int64_t src_offset, index_offset, dst_offset;
-} spk_take_along;
+/// take_along_axis: dst[o, j, i] = src[o, index[o, j, i], i], index dense int32 [outer, indices, inner]. Arguments as spk_take's.
+typedef spk_take spk_take_along;
 
 /// The transpose of take_along_axis: dst[o, index[o, j, i], i] += src[o, j, i], in the order of j.
-typedef struct {
-    int32_t dtype;
-    int64_t outer, count, inner, indices;
-    int32_t src, index, dst;
-    int64_t src_offset, index_offset, dst_offset;
-} spk_scatter_add_along;
+/// Arguments as spk_scatter_add's.
+typedef spk_scatter_add spk_scatter_add_along;
 
 /// dst[o, 0..<count] = int32 indices that sort row o of src (dense [outer, count]) ascending, stably; NaN last, and
 /// -0 equal to 0. `descending` is the opposite order (NaN first), stable too. `scratch` is a slot with room for one row:

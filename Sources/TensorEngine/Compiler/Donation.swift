@@ -20,7 +20,6 @@ struct Donation {
             for buffer in step.writes where buffer < bufferCount {
                 firstWrite[buffer] = min(firstWrite[buffer], position)
             }
-            // Reading back a result counts as using its memory, not as reading the input.
         }
         inputOfOutput = carry.enumerated().map { output, input in
             guard let input else { return nil }

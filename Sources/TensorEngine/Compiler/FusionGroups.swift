@@ -14,8 +14,6 @@ struct FusionGroups {
 
     /// The most equations in a group: what fits the interpreter's registers in most cases, and keeps blocks in L1.
     private static let largestGroup = 48
-    /// After everything else: where the program's outputs are needed.
-    private static let end = Int.max
 
     /// Walks the equations backwards. An elementwise equation joins the group of its first consumer, if that has the same
     /// shape and reads the value directly: its operands are then needed no earlier than before, so the order stays valid.

@@ -96,17 +96,10 @@ struct Take: Primitive {
 
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
-            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
-            let split = AxisSplit(source.type.shape, axis: axis)
-            builder.step(
-                spk_take(
-                    dtype: source.type.dtype.kernelType, mode: mode.kernelMode, outer: split.outer,
-                    count: split.count,
-                    inner: split.inner, indices: Int64(indices.type.shape.elementCount), src: source.slot,
-                    index: indices.slot, dst: outputs[0].slot, src_offset: source.offset,
-                    index_offset: indices.offset,
-                    dst_offset: outputs[0].offset),
-                spk_run_take, reads: [source, indices], writes: outputs)
+            builder.gather(
+                inputs[0], inputs[1], axis: axis, indices: inputs[1].type.shape.elementCount, mode,
+                spk_run_take,
+                to: outputs[0])
         }
     }
 }
@@ -169,17 +162,10 @@ struct ScatterAdd: Primitive {
 
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
-            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
-            let split = AxisSplit(outputs[0].type.shape, axis: axis)
-            builder.zero(outputs[0])
-            builder.step(
-                spk_scatter_add(
-                    dtype: source.type.dtype.kernelType, outer: split.outer, count: split.count,
-                    inner: split.inner,
-                    indices: Int64(indices.type.shape.elementCount), src: source.slot, index: indices.slot,
-                    dst: outputs[0].slot, src_offset: source.offset, index_offset: indices.offset,
-                    dst_offset: outputs[0].offset),
-                spk_run_scatter_add, reads: [source, indices], writes: outputs)
+            builder.scatterAdd(
+                inputs[0], inputs[1], axis: axis, indices: inputs[1].type.shape.elementCount,
+                spk_run_scatter_add,
+                to: outputs[0])
         }
     }
 }
@@ -226,17 +212,10 @@ struct TakeAlongAxis: Primitive {
 
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
-            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
-            let split = AxisSplit(source.type.shape, axis: axis)
-            builder.step(
-                spk_take_along(
-                    dtype: source.type.dtype.kernelType, mode: mode.kernelMode, outer: split.outer,
-                    count: split.count,
-                    inner: split.inner, indices: Int64(indices.type.shape[axis]), src: source.slot,
-                    index: indices.slot,
-                    dst: outputs[0].slot, src_offset: source.offset, index_offset: indices.offset,
-                    dst_offset: outputs[0].offset),
-                spk_run_take_along, reads: [source, indices], writes: outputs)
+            builder.gather(
+                inputs[0], inputs[1], axis: axis, indices: inputs[1].type.shape[axis], mode,
+                spk_run_take_along,
+                to: outputs[0])
         }
     }
 }
@@ -280,18 +259,48 @@ struct ScatterAddAlongAxis: Primitive {
 
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
-            let (source, indices) = (builder.dense(inputs[0]), builder.dense(inputs[1]))
-            let split = AxisSplit(outputs[0].type.shape, axis: axis)
-            builder.zero(outputs[0])
-            builder.step(
-                spk_scatter_add_along(
-                    dtype: source.type.dtype.kernelType, outer: split.outer, count: split.count,
-                    inner: split.inner,
-                    indices: Int64(indices.type.shape[axis]), src: source.slot, index: indices.slot,
-                    dst: outputs[0].slot,
-                    src_offset: source.offset, index_offset: indices.offset, dst_offset: outputs[0].offset),
-                spk_run_scatter_add_along, reads: [source, indices], writes: outputs)
+            builder.scatterAdd(
+                inputs[0], inputs[1], axis: axis, indices: inputs[1].type.shape[axis],
+                spk_run_scatter_add_along,
+                to: outputs[0])
         }
+    }
+}
+
+extension PlanBuilder {
+    /// The step of a gather: `indices` elements or slices along `axis` of `source`.
+    fileprivate mutating func gather(
+        _ source: Operand, _ index: Operand, axis: Int, indices: Int, _ mode: IndexMode,
+        _ kernel: @escaping spk_kernel,
+        to target: Operand
+    ) {
+        let (source, index) = (dense(source), dense(index))
+        let split = AxisSplit(source.type.shape, axis: axis)
+        step(
+            spk_take(
+                dtype: source.type.dtype.kernelType, mode: mode.kernelMode, outer: split.outer,
+                count: split.count,
+                inner: split.inner, indices: Int64(indices), src: source.slot, index: index.slot,
+                dst: target.slot,
+                src_offset: source.offset, index_offset: index.offset, dst_offset: target.offset),
+            kernel, reads: [source, index], writes: [target])
+    }
+
+    /// The steps of a gather's transpose: `target` is zeroed, then `source` is added into it along `axis`.
+    fileprivate mutating func scatterAdd(
+        _ source: Operand, _ index: Operand, axis: Int, indices: Int, _ kernel: @escaping spk_kernel,
+        to target: Operand
+    ) {
+        let (source, index) = (dense(source), dense(index))
+        let split = AxisSplit(target.type.shape, axis: axis)
+        zero(target)
+        step(
+            spk_scatter_add(
+                dtype: source.type.dtype.kernelType, outer: split.outer, count: split.count,
+                inner: split.inner,
+                indices: Int64(indices), src: source.slot, index: index.slot, dst: target.slot,
+                src_offset: source.offset, index_offset: index.offset, dst_offset: target.offset),
+            kernel, reads: [source, index], writes: [target])
     }
 }
 

@@ -9,8 +9,6 @@ public final class Buffer: @unchecked Sendable {
     /// The first byte. Never null, also for an empty buffer.
     package let base: UnsafeMutableRawPointer
     public let byteCount: Int
-    /// Keeps memory that the buffer does not own itself alive (a mapped file, an arena).
-    private let owner: AnyObject?
 
     static let alignment = 64
     /// From this size on, memory is aligned to huge pages and asks for them (SPEED.md: 0 to 5 %).
@@ -33,17 +31,9 @@ public final class Buffer: @unchecked Sendable {
         if huge { madvise(memory, byteCount, MADV_HUGEPAGE) }
         base = memory
         self.byteCount = byteCount
-        owner = nil
-    }
-
-    /// A view of memory that `owner` keeps alive.
-    package init(base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
-        self.base = base
-        self.byteCount = byteCount
-        self.owner = owner
     }
 
     deinit {
-        if owner == nil { free(base) }
+        free(base)
     }
 }

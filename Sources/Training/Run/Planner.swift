@@ -36,9 +36,8 @@ enum Planner {
         let programs = try TrainingPrograms(spec, features: shape.features, outputs: shape.outputs)
         let key = try PRNGKey(seed: spec.seed)
         let rows = min(spec.data.batchSize, shape.trainRows)
-        try check(try programs.outputType(rows: rows, key: key), spec, shape)
-
         let state = try evalShape(programs.initialState, key)
+        try check(try programs.outputType(state: state, rows: rows), spec, shape)
         let step = try programs.step(state: state, rows: rows)
         let executable = try Executable(step.program, carry: step.carry)
         let params = state.params.leaves

@@ -51,12 +51,11 @@ struct TrainingPrograms {
     }
 
     /// The type of the model's output for a batch. Nothing is computed.
-    func outputType(rows: Int, key: PRNGKey) throws -> TensorType {
+    func outputType(state: TrainState, rows: Int) throws -> TensorType {
         try evalShape(
-            { (key: PRNGKey) in
-                try model.apply(
-                    variables(of: initialState(key)), zeros(inputType(rows: rows).shape), training: false)
-            }, key
+            { (state: TrainState) in
+                try model.apply(variables(of: state), zeros(inputType(rows: rows).shape), training: false)
+            }, state
         ).type
     }
 

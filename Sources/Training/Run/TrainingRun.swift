@@ -24,6 +24,7 @@ final class TrainingRun {
     private let keys: RunKeys
     private let specDigest: String
     private let state: TrainState
+    private let stateLeafCount: Int
     private let execution: BoundExecution
     private let evaluator: Evaluator?
     private let report: (WorkerReport) throws -> Void
@@ -68,12 +69,10 @@ final class TrainingRun {
             spec, features: data.train.data.features, outputs: data.train.data.outputs)
         self.programs = programs
 
-        let initialize = try makeProgram(
-            { (key: PRNGKey) in try programs.initialState(key) }, keys.initialize)
-        let template = try evalShape(programs.initialState, keys.initialize)
-        let initial = try template.replacingLeaves(try Executable(initialize).run(keys.initialize.leaves))
+        let initial = try jit { (key: PRNGKey) in try programs.initialState(key) }(keys.initialize)
         let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
         self.state = state
+        stateLeafCount = state.leaves.count
         finished = restored?.resume.finishedSteps ?? 0
         stepsAtFlush = finished
         elapsedBefore = restored?.resume.elapsedSeconds ?? 0
@@ -122,8 +121,6 @@ final class TrainingRun {
                 isRetryable: false)
         }
     }
-
-    private var stateLeafCount: Int { state.leaves.count }
 
     private func epochOrder(_ epoch: Int) throws -> [Int32]? {
         guard spec.data.shuffle == .epoch else { return nil }
@@ -199,7 +196,7 @@ final class TrainingRun {
 
     private func writeCheckpoint(_ cause: CheckpointReport.Cause) throws {
         try flush()
-        let leaves = try state.leaves.indices.map { try execution.input($0) }
+        let leaves = try (0..<stateLeafCount).map { try execution.input($0) }
         let (epoch, batch) = finished.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
         let resume = ResumeState(
             finishedSteps: finished, epoch: epoch, batchInEpoch: batch, seed: spec.seed,

@@ -81,6 +81,11 @@ struct RandomProgram: Sendable {
         }
     }
 
+    /// Whether some values are float16 or bfloat16.
+    var hasHalfPrecision: Bool {
+        (inputTypes + steps.flatMap { $0.sample.inputs.map(\.type) }).contains { $0.dtype.isHalfPrecision }
+    }
+
     /// What the function does, for messages.
     var description: String {
         "seed \(seed): " + steps.map { "\($0.sample.testDescription)" }.joined(separator: "; ")

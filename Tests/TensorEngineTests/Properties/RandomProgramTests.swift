@@ -94,7 +94,8 @@ private let seeds: Range<UInt64> = {
         }
         let total = vmap { (x: [Tensor]) in try program.loss(x) }
         let ofSum = try gradient({ try sum(total($0)) }, stacked)
-        // Sums over the members' copies of a shared constant run in another order.
-        #expect(try largestDifference(ofSum, vectorized) < 1e-4, "\(program.description)")
+        // Sums of cotangents may run in another order there.
+        let tolerance = program.hasHalfPrecision ? 5e-2 : 1e-4
+        #expect(try largestDifference(ofSum, vectorized) < tolerance, "\(program.description)")
     }
 }

@@ -150,7 +150,10 @@ struct Slice: Primitive {
         return [
             TensorType(
                 inputs[0].dtype,
-                Shape(shape.indices.map { (limits[$0] - starts[$0] + strides[$0] - 1) / strides[$0] }))
+                Shape(
+                    shape.indices.map {
+                        limits[$0] == starts[$0] ? 0 : (limits[$0] - starts[$0] - 1) / strides[$0] + 1
+                    }))
         ]
     }
 
@@ -316,7 +319,8 @@ struct Pad: Primitive {
         let shape = inputs[0].shape
         let fits =
             low.count == shape.rank && high.count == shape.rank && interior.count == shape.rank
-            && (low + high + interior).allSatisfy { $0 >= 0 } && inputs[1] == TensorType(inputs[0].dtype, [])
+            && (low + high + interior).allSatisfy { (0...TensorLimits.largestByteCount).contains($0) }
+            && inputs[1] == TensorType(inputs[0].dtype, [])
         guard fits else {
             throw TensorError(
                 .argument, name,

@@ -175,7 +175,7 @@ extension Fuzzer {
         ("iota", { [try iota($0.dtype(), shape: $0.shape(), dimension: $0.int())] }),
         ("arange", { [try arange($0.size(), dtype: $0.dtype())] }),
         ("Tensor", { [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: $0.shape())] }),
-        ("Tensor of signs", { [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [-2, -3])] }),
+        ("Tensor of signs", { _ in [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [-2, -3])] }),
     ]
 
     private static let random: [(name: String, call: Call)] = [

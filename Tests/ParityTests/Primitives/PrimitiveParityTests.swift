@@ -9,19 +9,19 @@ struct PrimitiveParityTests {
     @Test(
         "every operation that is built has JAX's values and gradients",
         arguments: [
-            ("binary", 33),
+            ("binary", 0),
             ("control_flow", 27),
             ("conv", 27),
-            ("dtypes", 7),
-            ("integers", 13),
+            ("dtypes", 0),
+            ("integers", 0),
             ("linalg", 20),
             ("matmul", 20),
             ("pools", 16),
-            ("reductions", 41),
+            ("reductions", 0),
             ("shapes", 56),
-            ("special_values", 16),
+            ("special_values", 1),
             ("transforms", 43),
-            ("unary", 37),
+            ("unary", 0),
         ])
     func primitives(group: String, notBuilt: Int) throws {
         try checkParity("primitives", group, notBuilt: notBuilt) { try check($0) }
@@ -30,10 +30,6 @@ struct PrimitiveParityTests {
     private func check(_ parityCase: ParityCase) throws {
         let config = parityCase.config
         guard let name = config["op"]?.stringValue else { throw NotBuilt("functions under transformations") }
-        // XLA's values there are no requirement (the fixtures' README).
-        if parityCase.name.hasPrefix("int_divzero") || parityCase.name.hasPrefix("int_modzero") {
-            throw NotBuilt("integer division by zero")
-        }
         let inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map { try $0.tensor() }
         let keywords = config["kwargs"] ?? [:]
         let weak = try (config["weak"]?.objectValue ?? [:]).map {
@@ -62,7 +58,6 @@ struct PrimitiveParityTests {
             try compare(run(flushed.map(\.tensor)))
         }
         guard let gradients = parityCase.expected["grads"]?.arrayValue, !gradients.isEmpty else { return }
-        if name == "prod" { throw NotBuilt("the derivative of prod") }
         let positions = config["wrt"]?.integers ?? []
         let cotangents = try (parityCase.inputs["ct"]?.arrayValue ?? []).map { try $0.tensor() }
         let (_, pullback) = try vjp(

@@ -6,16 +6,13 @@ import TensorEngine
 struct LinenCase {
     let parityCase: ParityCase
     private let spec: JSONValue
-    private let inputs: [Tensor]
+    private let inputs: [Tree]
     private var tolerance: ParityTolerance { parityCase.tolerance }
 
     init(_ parityCase: ParityCase) throws {
         self.parityCase = parityCase
         spec = try parityCase.config.member("module")
-        inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map {
-            guard $0.isParityArray else { throw NotBuilt("inputs that are no tensors") }
-            return try $0.tensor()
-        }
+        inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map { try $0.tree() }
     }
 
     /// Throws `ParityMismatch` at the first difference, `NotBuilt` for what is missing, and the engine's own errors.
@@ -49,10 +46,10 @@ struct LinenCase {
 
     private func initialize() throws -> FrozenDict {
         let config = try parityCase.config.member("init")
-        if config["mutable"] != nil { throw NotBuilt("init with mutable") }
+        let mutable = try config["mutable"].map(LinenCase.filter) ?? initializedCollections
         let arguments = try arguments(config["args"])
         let module = try SpecModule.build(spec)
-        return try module.module.initializeWithOutput(rngs: try LinenCase.rngs(try config.member("rngs"))) {
+        return try module.module.initializeWithOutput(rngs: try LinenCase.rngs(try config.member("rngs")), mutable: mutable) {
             _ in
             try module.call(config["method"]?.stringValue, arguments, config["kwargs"] ?? [:])
         }.variables
@@ -62,8 +59,9 @@ struct LinenCase {
     private func check(
         _ call: JSONValue, _ index: Int, _ variables: FrozenDict, _ expected: JSONValue?
     ) throws -> FrozenDict? {
-        if let arrays = call["array_kwargs"]?.objectValue, !arrays.isEmpty {
-            throw NotBuilt("tensors as call arguments")
+        var tensors: [String: Tree] = [:]
+        for (name, position) in call["array_kwargs"]?.objectValue ?? [:] {
+            tensors[name] = inputs[position.intValue ?? 0]
         }
         let mutable = try LinenCase.filter(call["mutable"])
         let rngs = try call["rngs"].map(LinenCase.rngs) ?? [:]
@@ -73,7 +71,11 @@ struct LinenCase {
             let module = try SpecModule.build(spec)
             return try module.module.apply(
                 variables, mutable: mutable, rngs: rngs, captureIntermediates: captures
-            ) { _ in try module.call(call["method"]?.stringValue, arguments, call["kwargs"] ?? [:]) }
+            ) { _ in
+                try module.call(
+                    call["method"]?.stringValue,
+                    CallArguments(inputs: arguments, keywords: call["kwargs"] ?? [:], tensors: tensors))
+            }
         }
         let (output, updates) = try run(variables, try arguments(call["args"]))
         guard let expected else { return mutable == .none ? nil : updates }
@@ -83,9 +85,9 @@ struct LinenCase {
         }
         if let expectedLoss = expected["loss"] {
             let cotangents = try (parityCase.inputs["ct"]?[index]?.arrayValue ?? []).map { try $0.tensor() }
-            let differentiable = positions.filter { inputs[$0].dtype.isFloating }
+            let differentiable = positions.filter { inputs[$0].tensor?.dtype.isFloating == true }
             let lossAndGrad = valueAndGrad { (root: Tree) in
-                var arguments = positions.map { Tree.tensor(inputs[$0]) }
+                var arguments = positions.map { inputs[$0] }
                 for (k, position) in positions.enumerated() {
                     if let place = differentiable.firstIndex(of: position) {
                         arguments[k] = root["args"]?["\(place)"] ?? arguments[k]
@@ -102,7 +104,7 @@ struct LinenCase {
             }
             let root = Tree.dictionary([
                 "params": variables["params"] ?? .dictionary([:]),
-                "args": .tuple(differentiable.map { .tensor(inputs[$0]) }),
+                "args": .tuple(differentiable.map { inputs[$0] }),
             ])
             let (loss, gradients) = try lossAndGrad(root)
             try expectClose(loss, expectedLoss, tolerance, "call \(index) loss")
@@ -166,7 +168,7 @@ struct LinenCase {
     }
 
     private func arguments(_ positions: JSONValue?) throws -> [Tree] {
-        (positions?.integers ?? Array(inputs.indices)).map { .tensor(inputs[$0]) }
+        (positions?.integers ?? Array(inputs.indices)).map { inputs[$0] }
     }
 
     /// A seed, a map of seeds, or `{"$key": [w0, w1]}`.

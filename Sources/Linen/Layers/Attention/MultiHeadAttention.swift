@@ -40,7 +40,7 @@ public class MultiHeadDotProductAttention: Module, Layer {
     ///     (`deterministic`), in the call, or by `apply(…, training:)`.
     ///   - outKernelInitializer: for the output projection; nil: `kernelInitializer`.
     ///   - outBiasInitializer: for the output projection; nil: `biasInitializer`.
-    public init(
+    public required init(
         heads: Int, dtype: DType? = nil, paramDType: DType = .float32, qkvFeatures: Int? = nil,
         outFeatures: Int? = nil, broadcastDropout: Bool = true, dropoutRate: Double = 0,
         deterministic: Bool? = nil, kernelInitializer: Initializer = .lecunNormal(),

@@ -65,6 +65,47 @@ public final class RematStep<Inner: CarryLayer>: Module, CarryLayer {
     }
 }
 
+extension Module {
+    /// Runs `body`, which calls this module, on its own result again and again, with variables of its own each time
+    /// (Flax's remat_scan): lengths[0] · lengths[1] · … layers, as loops in loops, each but the innermost of which gradients run
+    /// again. For n = a · b layers gradients keep about a + b values instead of n.
+    ///
+    /// Variables get one more axis in front for each length; every iteration draws random keys of its own.
+    public final func rematScan<Carry: TensorTree>(
+        initial: Carry, lengths: [Int], _ body: @escaping (Carry) throws -> Carry
+    ) throws -> Carry {
+        guard let length = lengths.first else { return try body(initial) }
+        let variables = ScanVariables(axes: [.all: 0], splitRNGs: [.all: true])
+        return try scan(initial: initial, over: [Tensor](), length: length, variables: variables) { carry, _ in
+            if lengths.count == 1 { return (try body(carry), [Tensor]()) }
+            let next = try self.remat(carry) {
+                try self.rematScan(initial: $0, lengths: Array(lengths.dropFirst()), body)
+            }
+            return (next, [Tensor]())
+        }.carry
+    }
+}
+
+/// A layer applied to its own result again and again: see `Module.rematScan`. Its variables are the layer's, at this module's
+/// place and with an axis in front for each length. Automatic names begin with `Remat_scan`.
+public final class RematScan<Inner: Layer>: Module, Layer
+where Inner.Input: TensorTree, Inner.Output == Inner.Input {
+    public let layer: Inner
+    public let lengths: [Int]
+
+    public init(_ layer: Inner, lengths: [Int], name: String? = nil) {
+        self.layer = layer
+        self.lengths = lengths
+        super.init(name: name ?? layer.name, sharing: layer)
+    }
+
+    public override var className: String { "Remat_scan" + layer.className }
+
+    public func forward(_ input: Inner.Input) throws -> Inner.Input {
+        try layer.rematScan(initial: input, lengths: lengths) { try self.layer($0) }
+    }
+}
+
 /// Two trees as one.
 private struct StepTree<First: TensorTree, Second: TensorTree>: TensorTree {
     let first: First

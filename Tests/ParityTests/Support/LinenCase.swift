@@ -11,8 +11,9 @@ struct LinenCase {
 
     /// Cases whose expected values are themselves further from the exact ones than their tolerance.
     private static let widened: [String: ParityTolerance] = [
-        // Inputs of 5 ± 0.01: the last bit of the mean, which depends on the order of the sum, is 5e-5 of the result.
-        "ln_slow_s": ParityTolerance(relative: 2e-5, absolute: 1e-4),
+        // Inputs of 5 ± 0.01: the last bit of the mean, which depends on the order of the sum, is 5e-5 of the result, and times
+        // the 100 of 1 / deviation 5e-3 of the gradient.
+        "ln_slow_s": ParityTolerance(relative: 1e-4, absolute: 5e-3),
         // The gradient of the keys' bias is 0 (softmax does not see what all keys share); in bfloat16 it is rounding noise.
         "mha_bf16_s": ParityTolerance(relative: 2e-2, absolute: 6e-2),
         // One gradient is a difference of terms 200 times its size: noise of 1e-7 of them is 2e-5 of it.

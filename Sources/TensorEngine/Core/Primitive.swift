@@ -25,6 +25,12 @@ public protocol Primitive: Sendable, Hashable {
 
     /// How the compiler sees the operation.
     var lowering: LoweringRule { get }
+
+    /// The parameters as `name=value`, for printing.
+    var parameterDescription: String { get }
+
+    /// Floating-point operations for operands and results of these types, as `Program.operationCount` counts them.
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double
 }
 
 /// An operand of a linear operation during transposition.
@@ -72,10 +78,7 @@ public struct Batched: Sendable {
 }
 
 extension Primitive {
-    /// Parameters as `name=value`, for printing.
-    var parameterDescription: String {
-        Mirror(reflecting: self).children.map { "\($0.label ?? "")=\($0.value)" }.joined(separator: " ")
-    }
+    public var parameterDescription: String { storedParameters }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

@@ -31,6 +31,13 @@ public protocol Primitive: Sendable, Hashable {
 
     /// Floating-point operations for operands and results of these types, as `Program.operationCount` counts them.
     func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double
+
+    /// The programs that the operation runs (a loop's body, branches), by what they are for.
+    var subprograms: [(label: String, program: Program)] { get }
+
+    /// The program that computes the same, for operations that matter to transformations only (a custom derivative):
+    /// the compiler puts it in their place.
+    var inlined: Program? { get }
 }
 
 /// An operand of a linear operation during transposition.
@@ -79,6 +86,10 @@ public struct Batched: Sendable {
 
 extension Primitive {
     public var parameterDescription: String { storedParameters }
+
+    public var subprograms: [(label: String, program: Program)] { [] }
+
+    public var inlined: Program? { nil }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

@@ -20,10 +20,24 @@ extension Program {
 }
 
 extension Primitive {
-    /// One for each result where the compiler sees an elementwise operation; nothing otherwise.
+    /// One for each result where the compiler sees an elementwise operation, and the programs inside, once each.
     public func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
-        guard case .elementwise = lowering else { return 0 }
-        return outputs.first.map { Double($0.shape.elementCount) } ?? 0
+        let nested = subprograms.reduce(0) { $0 + $1.program.operationCount }
+        guard case .elementwise = lowering else { return nested }
+        return nested + (outputs.first.map { Double($0.shape.elementCount) } ?? 0)
+    }
+}
+
+extension Scan {
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
+        Double(length) * body.operationCount
+    }
+}
+
+extension Switch {
+    /// The longest branch.
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
+        branches.map(\.operationCount).max() ?? 0
     }
 }
 

@@ -27,14 +27,15 @@ extension Program: CustomStringConvertible {
         if common.count > 8 { kinds.append("\(common.dropFirst(8).reduce(0) { $0 + $1.value }) others") }
         func total(_ types: [TensorType]) -> String { Quantity.bytes(types.reduce(0) { $0 + $1.byteCount }) }
         let constantTypes = constants.map(\.value.type)
-        return [
-            "\(Quantity.count(equations.count, "equation"))"
-                + (kinds.isEmpty ? "" : " (\(kinds.joined(separator: ", ")))"),
+        let all = "\(Quantity.count(equations.count, "equation"))"
+        let sizes = [
             "\(Quantity.count(inputs.count, "input")) of \(total(inputTypes))",
             "\(Quantity.count(outputs.count, "output")) of \(total(outputTypes))",
             "\(Quantity.count(constants.count, "constant")) of \(total(constantTypes))",
             Quantity.operations(operationCount),
-        ].joined(separator: "; ")
+        ]
+        return all + (kinds.isEmpty ? "" : ": \(kinds.joined(separator: ", "))") + "\n"
+            + sizes.joined(separator: "; ")
     }
 }
 
@@ -42,15 +43,15 @@ extension Program: CustomStringConvertible {
 private struct ProgramPrinter {
     private(set) var lines: [String] = []
 
-    /// Columns wider than this are not waited for.
-    private static let widestColumn = 56
-
     mutating func print(_ program: Program, head: String, inputNames: [String], indentation: String) {
         let names = VariableNames(program)
         let inner = indentation + "  "
         func typed(_ variable: Variable) -> String { "\(names[variable]): \(program.type(of: variable))" }
 
-        let results = program.outputTypes.map(\.description).joined(separator: ", ")
+        let results =
+            program.outputs.count <= 6
+            ? program.outputTypes.map(\.description).joined(separator: ", ")
+            : Quantity.count(program.outputs.count, "result")
         if inputNames.isEmpty, program.inputs.count <= 4 {
             lines.append(
                 "\(indentation)\(head)(\(program.inputs.map(typed).joined(separator: ", "))) -> (\(results)) {"
@@ -60,18 +61,18 @@ private struct ProgramPrinter {
             let inputs = program.inputs.enumerated().map {
                 [typed($0.element), $0.offset < inputNames.count ? inputNames[$0.offset] : ""]
             }
-            lines += ProgramPrinter.aligned(inputs, indentation: inner)
+            lines += alignedColumns(inputs, indentation: inner)
             lines.append("\(indentation)) -> (\(results)) {")
         }
 
         let constants = program.constants.filter { names.literal($0.variable) == nil }
-        lines += ProgramPrinter.aligned(
+        lines += alignedColumns(
             constants.map { [typed($0.variable), ProgramPrinter.excerpt($0.value)] }, indentation: inner)
 
         // Rows between two nested programs are aligned with each other.
         var rows: [[String]] = []
         for equation in program.equations where !names.isShownInPlace(equation) {
-            let operands = equation.inputs.map { names[$0] }
+            let operands = equation.inputs.map { names.operand($0, of: equation, in: program) }
             rows.append([
                 equation.outputs.map(typed).joined(separator: ", "),
                 "= " + ([equation.primitive.name] + operands).joined(separator: " "),
@@ -80,31 +81,15 @@ private struct ProgramPrinter {
             ])
             let nested = equation.primitive.subprograms
             if nested.isEmpty { continue }
-            lines += ProgramPrinter.aligned(rows, indentation: inner)
+            lines += alignedColumns(rows, indentation: inner)
             rows = []
             for (label, program) in nested {
                 print(program, head: label, inputNames: [], indentation: inner + "  ")
             }
         }
-        lines += ProgramPrinter.aligned(rows, indentation: inner)
+        lines += alignedColumns(rows, indentation: inner)
         lines.append("\(inner)return \(program.outputs.map { names[$0] }.joined(separator: ", "))")
         lines.append("\(indentation)}")
-    }
-
-    /// Rows of cells as lines, each column as wide as its widest cell.
-    private static func aligned(_ rows: [[String]], indentation: String) -> [String] {
-        let count = rows.map(\.count).max() ?? 0
-        let widths = (0..<count).map { column in
-            rows.map { column < $0.count ? $0[column].count : 0 }.filter { $0 <= widestColumn }.max() ?? 0
-        }
-        return rows.map { row in
-            var line = indentation
-            for (cell, width) in zip(row, widths) where width > 0 || !cell.isEmpty {
-                line += cell + String(repeating: " ", count: Swift.max(width - cell.count, 0)) + "  "
-            }
-            while line.last == " " { line.removeLast() }
-            return line
-        }
     }
 
     /// The first elements of a constant.
@@ -156,6 +141,13 @@ private struct VariableNames {
     /// True for the broadcast of a scalar constant: its uses say it all.
     func isShownInPlace(_ equation: Equation) -> Bool {
         equation.outputs.first.map { literals[$0.index] != nil } ?? false
+    }
+
+    /// A variable as an operand. The shape of a broadcast literal is said where the result's does not tell.
+    func operand(_ variable: Variable, of equation: Equation, in program: Program) -> String {
+        if case .elementwise = equation.primitive.lowering { return self[variable] }
+        let type = program.type(of: variable)
+        return type.shape.rank > 0 && literal(variable) != nil ? "\(self[variable]):\(type)" : self[variable]
     }
 
     subscript(_ variable: Variable) -> String {

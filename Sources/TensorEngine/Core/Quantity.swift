@@ -1,4 +1,4 @@
-// Sizes and amounts of work as short texts.
+// Sizes, amounts of work and columns as text.
 
 /// How reports write sizes: the tables of modules, programs and plans.
 public enum Quantity {
@@ -26,5 +26,22 @@ public enum Quantity {
         let tenths = (value * 10).rounded()
         let text = value >= 100 ? "\(Int(value.rounded()))" : "\(Int(tenths) / 10).\(Int(tenths) % 10)"
         return "\(text) \(units[unit])"
+    }
+}
+
+/// Rows of cells as lines, each column as wide as its widest cell. Cells beyond a bound are not waited for, so that one long one
+/// does not push the others off the page.
+func alignedColumns(_ rows: [[String]], indentation: String = "", widest: Int = 56) -> [String] {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in
+        rows.map { column < $0.count - 1 ? $0[column].count : 0 }.filter { $0 <= widest }.max() ?? 0
+    }
+    return rows.map { row in
+        var line = indentation
+        for (cell, width) in zip(row, widths) where width > 0 || !cell.isEmpty {
+            line += cell + String(repeating: " ", count: max(width - cell.count, 0)) + "  "
+        }
+        while line.last == " " { line.removeLast() }
+        return line
     }
 }

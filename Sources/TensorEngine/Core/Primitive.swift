@@ -32,6 +32,9 @@ public protocol Primitive: Sendable, Hashable {
     /// Floating-point operations for operands and results of these types, as `Program.operationCount` counts them.
     func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double
 
+    /// The operation without the results that nobody reads, and which operands and results remain; nil where all do.
+    func pruned(keeping isNeeded: [Bool]) -> (primitive: any Primitive, operands: [Int], results: [Int])?
+
     /// The programs that the operation runs (a loop's body, branches), by what they are for.
     var subprograms: [(label: String, program: Program)] { get }
 
@@ -90,6 +93,10 @@ extension Primitive {
     public var subprograms: [(label: String, program: Program)] { [] }
 
     public var inlined: Program? { nil }
+
+    public func pruned(
+        keeping isNeeded: [Bool]
+    ) -> (primitive: any Primitive, operands: [Int], results: [Int])? { nil }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

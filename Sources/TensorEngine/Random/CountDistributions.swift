@@ -2,7 +2,7 @@
 
 extension PRNGKey {
     /// Poisson with mean `rate`: Knuth's product of uniform numbers below 10, Hörmann's transformed rejection (1993) from there.
-    /// A rate that is NaN or infinite gives -1.
+    /// A rate that is NaN gives -1.
     public func poisson(
         _ rate: some TensorConvertible, _ shape: Shape? = nil, dtype: DType = .int32
     ) throws -> Tensor {
@@ -168,18 +168,16 @@ extension PRNGKey {
         let shape = try drawShape("multinomial", [probabilities.shape], shape ?? probabilities.shape)
         let batch = Shape(shape.dropLast())
         let p = try moveAxis(broadcastTo(probabilities.astype(type), shape), from: -1, to: 0)
-        let keys = try split(categories)
-        var left = try broadcastTo(count.tensor(beside: type).astype(type), batch)
-        var counts: [Tensor] = []
-        for (category, key) in keys.enumerated() {
-            let rest = try sum(slice(p, axis: 0, category..<categories), axes: [0])
-            let own = try reshape(slice(p, axis: 0, category..<(category + 1)), batch)
-            let ratio = try own / select(equal(rest, 0), onesLike(rest), rest)
-            let drawn = try key.binomial(left, clip(ratio, 0, 1), dtype: type)
-            left = try left - drawn
-            counts.append(drawn)
-        }
-        return try stack(counts, axis: -1).astype(dtype)
+        let rest = try cumsum(p, axis: 0, reverse: true)
+        let ratios = try clip(p / select(equal(rest, 0), onesLike(rest), rest), 0, 1)
+        let all = try broadcastTo(count.tensor(beside: type).astype(type), batch)
+        let counts = try scan(
+            { (left: Tensor, slice: [Tensor]) in
+                let drawn = try PRNGKey(data: slice[0]).binomial(left, slice[1], dtype: type)
+                return (try left - drawn, drawn)
+            }, initial: all, over: [splitData([categories]), ratios]
+        ).results
+        return try moveAxis(counts, from: 0, to: -1).astype(dtype)
     }
 }
 

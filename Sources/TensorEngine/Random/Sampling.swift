@@ -70,7 +70,7 @@ extension PRNGKey {
         if replace {
             let cumulative = try cumsum(p)
             let total = try reshape(slice(cumulative, axis: 0, (count - 1)..<count), [])
-            return try searchsorted(cumulative, total * (1 - uniform(shape, dtype: p.dtype)))
+            return try searchSorted(cumulative, total * (1 - uniform(shape, dtype: p.dtype)))
         }
         // The largest of log p + Gumbel noise are a draw without replacement (T. Vieira, "Gumbel-max trick", 2014).
         let noisy = try gumbel([count], dtype: p.dtype, mode: mode) + log(p)

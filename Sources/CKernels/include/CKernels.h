@@ -73,7 +73,7 @@ typedef enum {
     SPK_OP_NEG, SPK_OP_ABS, SPK_OP_SIGN,
     SPK_OP_MAX, SPK_OP_MIN, // NaN in either gives NaN
     SPK_OP_FMA,        // a * b + c, one rounding
-    SPK_OP_POW,        // floats
+    SPK_OP_POW,        // floats; integers wrap, and a negative power is the reciprocal rounded towards 0
     SPK_OP_INTEGER_POW,// a to the power imm_i (>= 0), by repeated squaring from the lowest bit
     // floats: rounding and tests
     SPK_OP_FLOOR, SPK_OP_CEIL, SPK_OP_ROUND_EVEN, SPK_OP_ROUND_AWAY, SPK_OP_IS_FINITE,
@@ -85,6 +85,10 @@ typedef enum {
     SPK_OP_LOGISTIC, SPK_OP_ERF, SPK_OP_ERFC,
     SPK_OP_ERF_INV,    // float32: Giles' polynomial, see erf_inv below
     SPK_OP_LGAMMA, SPK_OP_DIGAMMA,
+    SPK_OP_BESSEL_I0E, SPK_OP_BESSEL_I1E, // modified Bessel functions of the first kind times exp(-|a|)
+    SPK_OP_NDTRI,      // the quantile function of the normal distribution
+    SPK_OP_LOG_NDTR,   // the logarithm of its distribution function
+    SPK_OP_ZETA,       // Hurwitz: the sum of (b + k)^-a over k >= 0
     // comparison: I32 0/1
     SPK_OP_EQ, SPK_OP_NE, SPK_OP_LT, SPK_OP_LE, SPK_OP_GT, SPK_OP_GE,
     SPK_OP_SELECT,     // a (I32 condition) != 0 ? b : c
@@ -159,7 +163,7 @@ typedef struct {
     int64_t src_offset, dst_offset; // in elements
 } spk_reduce;
 
-typedef enum { SPK_CUMSUM, SPK_CUMPROD, SPK_CUMMAX, SPK_CUMMIN } spk_cumulation;
+typedef enum { SPK_CUMSUM, SPK_CUMPROD, SPK_CUMMAX, SPK_CUMMIN, SPK_CUMLOGSUMEXP /* floats, in double precision */ } spk_cumulation;
 /// Running reduction along the middle dimension of dense [outer, count, inner]; `reverse` runs from the end.
 typedef struct {
     int32_t cumulation, dtype, reverse;

@@ -4,6 +4,7 @@ import CKernels
 /// Lowers a program: assigns each value a buffer or a view of one, and emits the steps.
 struct Lowering {
     private let program: Program
+    private let source: LoweredProgram
     private let groups: FusionGroups
     var builder: PlanBuilder
     /// Where each variable lies, once it is known.
@@ -24,6 +25,7 @@ struct Lowering {
     ///   - outputs: the dense places of its results, which are not those of inputs.
     init(_ program: Program, builder: PlanBuilder, inputs: [Operand], outputs: [Operand]) {
         self.program = program
+        source = LoweredProgram(program)
         self.builder = builder
         outputOperands = outputs
         groups = FusionGroups(program)
@@ -57,11 +59,12 @@ struct Lowering {
     mutating func lower() throws {
         for step in groups.steps {
             switch step {
-            case .kernel(let position): try lowerKernel(program.equations[position])
+            case .kernel(let position): try lowerKernel(position)
             case .elementwise(let positions): try lowerGroup(positions)
             }
         }
         // Outputs that no step writes in place: inputs, constants, views, and repeated ones.
+        builder.origin = nil
         for (k, variable) in program.outputs.enumerated() {
             let source = try operand(variable)
             if source.layout.base != outputOperands[k].layout.base {
@@ -118,7 +121,9 @@ struct Lowering {
         return operand
     }
 
-    private mutating func lowerKernel(_ equation: Equation) throws {
+    private mutating func lowerKernel(_ position: Int) throws {
+        let equation = program.equations[position]
+        builder.origin = StepOrigin(source: source, equations: [position])
         let inputs = try equation.inputs.map { try operand($0) }
         let outputs = equation.outputs.map { makeResult($0) }
         guard case .kernel(let lower) = equation.primitive.lowering else { return }
@@ -129,6 +134,7 @@ struct Lowering {
 
     /// Emits one step for a group of elementwise equations, or two where the registers do not suffice.
     private mutating func lowerGroup(_ positions: [Int]) throws {
+        builder.origin = StepOrigin(source: source, equations: positions)
         let members = Set(positions)
         var code = BlockCode()
         var registers: [Int32: Register] = [:]

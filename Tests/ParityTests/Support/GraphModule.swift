@@ -270,6 +270,7 @@ private struct GraphRun {
             let known = sizes.filter { $0 >= 0 }.reduce(1, *)
             return try reshape(x, Shape(sizes.map { $0 < 0 ? x.shape.elementCount / max(known, 1) : $0 }))
         case (_, 1):
+            if let result = try pooled(operation, x, keywords) { return result }
             guard keywords.objectValue?.isEmpty ?? true, let activation = Activation.byName[operation] else {
                 throw NotBuilt("op \(operation)")
             }

@@ -306,6 +306,7 @@ private struct GraphRun {
             let known = sizes.filter { $0 >= 0 }.reduce(1, *)
             return try reshape(x, Shape(sizes.map { $0 < 0 ? x.shape.elementCount / max(known, 1) : $0 }))
         default:
+            if tensors.count == 1, let result = try pooled(operation, x, keywords) { return result }
             if tensors.count == 1, keywords.objectValue?.isEmpty ?? true,
                 let activation = Activation.byName[operation]
             {

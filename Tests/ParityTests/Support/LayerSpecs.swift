@@ -255,6 +255,13 @@ extension ModuleParameters {
                     kernelInitializer: kernel, recurrentInitializer: recurrent, biasInitializer: bias,
                     dtype: try dtype("dtype"), paramDType: try paramDType, carryInitializer: carry,
                     residual: boolean("residual", false), name: name))
+        case "ConvLSTMCell":
+            try only(["features", "kernel_size", "use_bias", "dtype", "param_dtype", "carry_init"])
+            return step(
+                ConvLSTMCell(
+                    features: features, kernelSize: list("kernel_size") ?? [],
+                    useBias: boolean("use_bias", true), dtype: try dtype("dtype"), paramDType: try paramDType,
+                    carryInitializer: carry, name: name))
         case "RNN":
             try only(["cell", "time_major", "return_carry", "reverse", "keep_order"])
             guard let cell = try module("cell").cell else { throw NotBuilt("RNN of another module") }

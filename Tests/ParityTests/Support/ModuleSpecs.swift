@@ -127,6 +127,8 @@ struct SpecModule {
                     batchAxes: list("batch_dims", []),
                     useBias: boolean("use_bias", true), dtype: try dtype("dtype"),
                     paramDType: try dtype("param_dtype") ?? .float32, name: name))
+        case "Conv", "ConvLocal", "ConvTranspose":
+            return SpecModule(try convolution(type, arguments, name: name))
         case "Embed":
             try only("num_embeddings", "features", "dtype", "param_dtype", "embedding_init")
             let normal = Initializer.varianceScaling(

@@ -150,6 +150,45 @@ typedef struct {
     spk_operand a, b, c;
 } spk_matmul_plain;
 
+// MARK: Convolutions and windows
+
+/// out[g, n, o, f] = sum over taps t and channels c of x[g, n, position, c] * w[g, t, c, f] for each of `groups` groups, where
+/// position * input_dilation = o * stride + t * kernel_dilation - padding in each of three spatial dimensions (unused
+/// ones in front have size 1). Positions outside of x count as zeros; taps that fall between its elements
+/// (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
+/// feature (w), batch, feature (out), then the spatial ones.
+///
+/// float32: every element is one chain of fused multiply-adds from 0, in the order (t, c), or (c, t) with channels_first.
+/// w's features must be contiguous and (t, c), or (c, t), one run of constant stride. `packed` is a slot with room for a
+/// group's w without gaps, all groups one after the other, at `packed_offset`; needed where an input_dilation is > 1 (else -1).
+/// float64 and integers (plain loops in the same order; any strides).
+typedef struct {
+    int64_t groups, batch, features, channels;
+    int64_t input[3], kernel[3], output[3];
+    int64_t stride[3], padding[3], input_dilation[3], kernel_dilation[3];
+    int32_t channels_first, packed;
+    int64_t packed_offset;
+    spk_operand x, w, out;
+} spk_conv;
+
+typedef enum { SPK_WINDOW_ADD, SPK_WINDOW_MUL, SPK_WINDOW_MAX, SPK_WINDOW_MIN /* NaN wins */ } spk_window_reduction;
+
+/// Reductions over windows: dst[o] = reduction over t of src[position], position * dilation = o * stride + t *
+/// window_dilation - padding in each dimension, in row-major order of t; positions outside of src, or between its elements,
+/// count as the identity (0, 1, the lowest, the highest). All dense.
+///
+/// spk_run_window_gather and spk_run_window_scatter find the window's first extremum of `key` (MAX, MIN; shaped as src),
+/// and move values of dtype: dst[o] = src[there], and dst[there] += src[o] in the order of o (dst, of key's shape, begins with
+/// zeros). A window without elements of `key` gives 0, and adds nothing. `key_dtype` is the type of key, `dtype` that of src and dst.
+/// `dims` is the shape of src (or key), `output` the number of windows.
+typedef struct {
+    int32_t reduction, dtype, key_dtype, rank;
+    int64_t dims[SPK_MAX_RANK], output[SPK_MAX_RANK], window[SPK_MAX_RANK];
+    int64_t stride[SPK_MAX_RANK], padding[SPK_MAX_RANK], dilation[SPK_MAX_RANK], window_dilation[SPK_MAX_RANK];
+    int32_t src, key, dst;
+    int64_t src_offset, key_offset, dst_offset;
+} spk_window;
+
 // MARK: Reductions
 
 typedef enum {
@@ -247,6 +286,10 @@ typedef struct {
 void spk_run_fused(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_conv(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_gather(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_reduce(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_cumulative(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_copy(const void *arguments, void *const *slots, spk_pool *pool);

@@ -19,8 +19,7 @@ extension PrimitiveCall {
             try only("alpha")
             return try celu(x, alpha: keywords["alpha"]?.doubleValue ?? 1)
         case "softmax", "log_softmax":
-            if keywords["axis"]?.arrayValue != nil { throw NotBuilt("\(name) over several axes") }
-            return try name == "softmax" ? softmax(x, axis: axis ?? -1) : logSoftmax(x, axis: axis ?? -1)
+            return try name == "softmax" ? softmax(x, axes: axes ?? [-1]) : logSoftmax(x, axes: axes ?? [-1])
         default: break
         }
         let functions: [String: (Tensor) throws -> Tensor] = [

@@ -15,7 +15,9 @@ struct PrimitiveCall {
         if operands.count == 2, let result = try binary(operands[0], operands[1]) { return [result] }
         guard tensors.count == operands.count else { throw NotBuilt("\(name) of literals") }
         if tensors.count == 1, let result = try unary(tensors[0]) ?? reduction(tensors[0]) { return [result] }
-        guard let results = try shaped() ?? contraction() ?? linearAlgebra() else { throw NotBuilt(name) }
+        guard let results = try shaped() ?? indexed() ?? contraction() ?? linearAlgebra() else {
+            throw NotBuilt(name)
+        }
         return results
     }
 

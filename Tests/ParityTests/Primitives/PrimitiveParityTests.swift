@@ -18,7 +18,7 @@ struct PrimitiveParityTests {
             ("matmul", 20),
             ("pools", 16),
             ("reductions", 41),
-            ("shapes", 56),
+            ("shapes", 2),
             ("special_values", 15),
             ("transforms", 43),
             ("unary", 37),

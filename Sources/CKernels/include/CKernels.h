@@ -245,7 +245,7 @@ typedef struct {
     int32_t starts[SPK_MAX_RANK];                          // slots
     int64_t start_offsets[SPK_MAX_RANK], start_strides[SPK_MAX_RANK];
     int64_t sizes[SPK_MAX_RANK], limits[SPK_MAX_RANK], moved_strides[SPK_MAX_RANK];
-} spk_window;
+} spk_dynamic_window;
 
 typedef enum { SPK_UPDATE_SET, SPK_UPDATE_ADD, SPK_UPDATE_MUL, SPK_UPDATE_MIN, SPK_UPDATE_MAX /* NaN wins */ } spk_update;
 
@@ -281,8 +281,54 @@ void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *poo
 void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_argsort(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_search_sorted(const void *arguments, void *const *slots, spk_pool *pool);
-void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
+
+// MARK: Control flow: steps that run steps
+
+/// Slot `slot` holds, in iteration i, the address of slot `source` plus i * stride_bytes.
+typedef struct {
+    int32_t slot, source;
+    int64_t stride_bytes;
+} spk_window;
+
+/// A loop's value: an iteration reads slot `current` and writes slot `next`; the two exchange their places after it.
+typedef struct {
+    int32_t current, next;
+} spk_carry;
+
+/// Runs `body` `length` times, along windows; the last position first if `reverse`.
+typedef struct {
+    const spk_step *body;
+    int64_t body_count, length;
+    int32_t reverse, window_count, carry_count;
+    const spk_window *windows;
+    const spk_carry *carries;
+} spk_scan;
+
+/// Runs `body` as long as `condition` leaves a bool other than 0 at the start of `condition_slot`.
+typedef struct {
+    const spk_step *condition, *body;
+    int64_t condition_count, body_count;
+    int32_t condition_slot, carry_count;
+    const spk_carry *carries;
+} spk_while;
+
+typedef struct {
+    const spk_step *steps;
+    int64_t count;
+} spk_branch;
+
+/// Runs the branch that an int32 names; numbers outside mean the first or the last one.
+typedef struct {
+    int32_t index_slot, branch_count;
+    int64_t index_offset; // in elements
+    const spk_branch *branches;
+} spk_switch;
+
+void spk_run_scan(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_while(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_switch(const void *arguments, void *const *slots, spk_pool *pool);
 
 /// Runs the steps in order.
 void spk_run_plan(const spk_step *steps, int64_t count, void *const *slots, spk_pool *pool);

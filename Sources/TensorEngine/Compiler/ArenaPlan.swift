@@ -11,15 +11,16 @@ struct ArenaPlan {
     /// Walks the steps in order; a value takes the smallest free gap that fits when it is first written, and gives it back
     /// after the step that last touches it.
     init(steps: [PlannedStep], buffers: [(byteCount: Int, source: BufferSource)]) {
+        let touches = ArenaPlan.touches(of: steps)
         var first = [Int](repeating: -1, count: buffers.count)
         var last = [Int](repeating: -1, count: buffers.count)
-        for (position, step) in steps.enumerated() {
-            for buffer in step.reads + step.writes {
+        for (position, touched) in touches.enumerated() {
+            for buffer in touched {
                 if first[buffer] < 0 { first[buffer] = position }
                 last[buffer] = position
             }
         }
-        var ending = [[Int]](repeating: [], count: steps.count)
+        var ending = [[Int]](repeating: [], count: touches.count)
         for buffer in buffers.indices where buffers[buffer].source == .temporary && last[buffer] >= 0 {
             ending[last[buffer]].append(buffer)
         }
@@ -30,8 +31,8 @@ struct ArenaPlan {
         func rounded(_ size: Int) -> Int {
             (max(size, 1) + ArenaPlan.alignment - 1) / ArenaPlan.alignment * ArenaPlan.alignment
         }
-        for (position, step) in steps.enumerated() {
-            for buffer in step.reads + step.writes
+        for (position, touched) in touches.enumerated() {
+            for buffer in touched
             where buffers[buffer].source == .temporary && first[buffer] == position && offsets[buffer] == nil
             {
                 let size = rounded(buffers[buffer].byteCount)
@@ -53,6 +54,15 @@ struct ArenaPlan {
         }
         self.offsets = offsets
         byteCount = end
+    }
+
+    /// The buffers that are in use at each point of time. A step that runs others touches its buffers before them and after
+    /// them, so that these live through every iteration.
+    private static func touches(of steps: [PlannedStep]) -> [[Int]] {
+        steps.flatMap { step -> [[Int]] in
+            let own = step.reads + step.writes
+            return step.bodies.isEmpty ? [own] : [own] + step.bodies.flatMap(touches) + [own]
+        }
     }
 
     /// Adds a gap to the list, which is sorted by offset, and joins it with its neighbours.

@@ -36,27 +36,25 @@ public final class Executable: Sendable {
 
     /// Compiles a program as it is, without passes.
     init(optimized program: Program, carry: [Int?]? = nil) throws {
-        let lowering = try Lowering(program)
-        let builder = lowering.builder
+        var builder = PlanBuilder()
+        let inputs = program.inputTypes.enumerated().map { builder.makeBuffer($0.element, .input($0.offset)) }
+        let outputs = program.outputTypes.enumerated().map {
+            builder.makeBuffer($0.element, .output($0.offset))
+        }
+        var lowering = Lowering(program, builder: builder, inputs: inputs, outputs: outputs)
+        try lowering.lower()
+        builder = lowering.builder
         let carry = carry ?? Array(repeating: nil, count: program.outputs.count)
         inputTypes = program.inputTypes
         outputTypes = program.outputTypes
 
-        var inputBuffers = [Int](repeating: 0, count: inputTypes.count)
-        var outputBuffers = [Int](repeating: 0, count: outputTypes.count)
-        for (number, buffer) in builder.buffers.enumerated() {
-            switch buffer.source {
-            case .input(let k): inputBuffers[k] = number
-            case .output(let k): outputBuffers[k] = number
-            case .constant, .temporary: break
-            }
-        }
         let donation = Donation(
-            steps: builder.steps, inputBuffers: inputBuffers, outputBuffers: outputBuffers, carry: carry)
+            steps: builder.steps, inputBuffers: inputs.map(\.layout.base),
+            outputBuffers: outputs.map(\.layout.base), carry: carry)
         plan = Plan(
             steps: builder.steps, kernelSteps: builder.steps.map(\.step), arguments: builder.arguments,
             buffers: builder.buffers, arena: ArenaPlan(steps: builder.steps, buffers: builder.buffers),
-            constants: lowering.constants, inputOfOutput: donation.inputOfOutput, carry: carry)
+            constants: builder.constants, inputOfOutput: donation.inputOfOutput, carry: carry)
         arenaByteCount = plan.arena.byteCount
     }
 
@@ -74,7 +72,7 @@ public final class Executable: Sendable {
             switch buffer.source {
             case .input(let k): context.slots[number] = inputBuffers[k].base
             case .output(let k): context.slots[number] = try outputs[k].buffer(for: "run").base
-            case .constant, .temporary: break
+            case .constant, .temporary, .window: break
             }
         }
         withExtendedLifetime((inputBuffers, outputs)) { context.run(plan, repetitions: 1) }
@@ -83,10 +81,14 @@ public final class Executable: Sendable {
 
     /// The plan as text: one step a line.
     public var planDescription: String {
-        let lines = plan.steps.enumerated().map {
-            "\($0.offset): \($0.element.name) reads \($0.element.reads) writes \($0.element.writes)"
+        func lines(_ steps: [PlannedStep], indentation: String) -> [String] {
+            steps.enumerated().flatMap { number, step in
+                ["\(indentation)\(number): \(step.name) reads \(step.reads) writes \(step.writes)"]
+                    + step.bodies.flatMap { lines($0, indentation: indentation + "    ") }
+            }
         }
-        return (lines + ["arena: \(arenaByteCount) bytes"]).joined(separator: "\n")
+        return (lines(plan.steps, indentation: "") + ["arena: \(arenaByteCount) bytes"]).joined(
+            separator: "\n")
     }
 }
 
@@ -167,7 +169,7 @@ public final class BoundExecution {
             switch buffer.source {
             case .input(let k): context.slots[number] = inputs[k].base
             case .output(let k): context.slots[number] = outputs[k].base
-            case .constant, .temporary: break
+            case .constant, .temporary, .window: break
             }
         }
     }

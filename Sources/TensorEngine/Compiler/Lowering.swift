@@ -5,7 +5,7 @@ import CKernels
 struct Lowering {
     private let program: Program
     private let groups: FusionGroups
-    private(set) var builder = PlanBuilder()
+    var builder: PlanBuilder
     /// Where each variable lies, once it is known.
     private var operands: [Operand?]
     /// The equation that defines each variable, -1 for inputs and constants.
@@ -15,12 +15,17 @@ struct Lowering {
     private var isStored: [Bool]
     /// The first output that each variable is, -1 for none.
     private var outputIndex: [Int]
-    /// The result buffers, by output.
-    private(set) var outputOperands: [Operand] = []
-    private(set) var constants: [Tensor] = []
+    /// Where the results go, by output.
+    private let outputOperands: [Operand]
 
-    init(_ program: Program) throws {
+    /// - Parameters:
+    ///   - builder: collects the steps.
+    ///   - inputs: where the program's inputs lie.
+    ///   - outputs: the dense places of its results, which are not those of inputs.
+    init(_ program: Program, builder: PlanBuilder, inputs: [Operand], outputs: [Operand]) {
         self.program = program
+        self.builder = builder
+        outputOperands = outputs
         groups = FusionGroups(program)
         operands = Array(repeating: nil, count: program.types.count)
         definition = Array(repeating: -1, count: program.types.count)
@@ -44,16 +49,12 @@ struct Lowering {
             isStored[variable.index] = true
             if outputIndex[variable.index] < 0 { outputIndex[variable.index] = k }
         }
-        for (k, variable) in program.inputs.enumerated() {
-            operands[variable.index] = builder.makeBuffer(program.type(of: variable), .input(k))
-        }
-        for (variable, value) in program.constants {
-            constantValues[variable.index] = value
-        }
-        outputOperands = program.outputs.enumerated().map {
-            builder.makeBuffer(program.type(of: $0.element), .output($0.offset))
-        }
+        for (variable, operand) in zip(program.inputs, inputs) { operands[variable.index] = operand }
+        for (variable, value) in program.constants { constantValues[variable.index] = value }
+    }
 
+    /// Emits the steps.
+    mutating func lower() throws {
         for step in groups.steps {
             switch step {
             case .kernel(let position): try lowerKernel(program.equations[position])
@@ -81,8 +82,7 @@ struct Lowering {
     private mutating func operand(_ variable: Variable) throws -> Operand {
         if let known = operands[variable.index] { return known }
         if let value = constantValues[variable.index] {
-            constants.append(value)
-            let result = builder.makeBuffer(value.type, .constant(constants.count - 1))
+            let result = builder.constant(value)
             operands[variable.index] = result
             return result
         }

@@ -3,6 +3,7 @@
 /// Program → Program, one after the other. In debug builds the result of each is verified.
 enum Pipeline {
     static let standard: [(name: String, pass: @Sendable (Program) throws -> Program)] = [
+        ("inlinePrograms", inlinePrograms),
         ("removeIdentities", removeIdentities),
         ("foldConstants", foldConstants),
         ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
@@ -26,6 +27,23 @@ extension Program {
         func replaced(_ variable: Variable) -> Variable { Variable(Int(replacement[variable.index])) }
         for k in equations.indices { equations[k].inputs = equations[k].inputs.map(replaced) }
         outputs = outputs.map(replaced)
+    }
+}
+
+/// Puts the program of an operation that only transformations needed (a custom derivative) in its place.
+@Sendable private func inlinePrograms(_ program: Program) throws -> Program {
+    guard program.equations.contains(where: { $0.primitive.inlined != nil }) else { return program }
+    return try Trace.$current.withValue(nil) {
+        try Trace.record(program.inputTypes) { (try program.evaluateInlined($0), ()) }.program
+    }
+}
+
+extension Program {
+    /// Evaluates the program with the programs of its operations in their places.
+    fileprivate func evaluateInlined(_ arguments: [Tensor]) throws -> [Tensor] {
+        try evaluate(arguments) { primitive, operands in
+            try primitive.inlined?.evaluateInlined(operands) ?? primitive.run(operands)
+        }
     }
 }
 

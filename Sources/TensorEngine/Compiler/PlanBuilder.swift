@@ -63,6 +63,8 @@ enum BufferSource: Sendable, Hashable {
     case output(Int)
     /// A part of the arena.
     case temporary
+    /// A part of another buffer, which a loop moves along: has no memory of its own.
+    case window(of: Int)
 }
 
 /// Owns the argument blocks of a plan's steps.
@@ -99,16 +101,30 @@ struct PlannedStep: Sendable {
     var writes: [Int]
     /// Buffers that are read element by element where the result is written, so that a result may take their place.
     var replaceable: Set<Int>
+    /// The steps that a control-flow step runs: a loop's body, the branches of a choice.
+    var bodies: [[PlannedStep]] = []
 }
 
 extension spk_step: @retroactive @unchecked Sendable {}
 
 /// Builds the flat list of steps. Kernels' lowering rules add steps through it.
 public struct PlanBuilder {
-    let arguments = ArgumentStorage()
+    let arguments: ArgumentStorage
     private(set) var steps: [PlannedStep] = []
     /// Size and origin of each buffer, by its number, which is also its slot.
     private(set) var buffers: [(byteCount: Int, source: BufferSource)] = []
+    /// The values of the buffers that are constants.
+    private(set) var constants: [Tensor] = []
+
+    init() { self.init(arguments: ArgumentStorage(), buffers: [], constants: []) }
+
+    private init(
+        arguments: ArgumentStorage, buffers: [(byteCount: Int, source: BufferSource)], constants: [Tensor]
+    ) {
+        self.arguments = arguments
+        self.buffers = buffers
+        self.constants = constants
+    }
 
     mutating func makeBuffer(_ type: TensorType, _ source: BufferSource) -> Operand {
         buffers.append((type.byteCount, source))
@@ -117,6 +133,11 @@ public struct PlanBuilder {
 
     /// A value in the arena.
     mutating func temporary(_ type: TensorType) -> Operand { makeBuffer(type, .temporary) }
+
+    mutating func constant(_ value: Tensor) -> Operand {
+        constants.append(value)
+        return makeBuffer(value.type, .constant(constants.count - 1))
+    }
 
     /// Appends a step.
     mutating func step<Arguments>(
@@ -128,6 +149,54 @@ public struct PlanBuilder {
             PlannedStep(
                 step: spk_step(run: kernel, arguments: self.arguments.store(arguments)), name: name,
                 reads: reads.map(\.layout.base), writes: writes.map(\.layout.base), replaceable: replaceable))
+    }
+
+    /// The steps of a program that reads and writes the given places, to be run by a control-flow step.
+    mutating func body(_ program: Program, inputs: [Operand], outputs: [Operand]) throws -> [PlannedStep] {
+        var inner = PlanBuilder(arguments: arguments, buffers: [], constants: [])
+        swap(&inner.buffers, &buffers)
+        swap(&inner.constants, &constants)
+        var lowering = Lowering(try Pipeline.run(program), builder: inner, inputs: inputs, outputs: outputs)
+        defer {
+            swap(&lowering.builder.buffers, &buffers)
+            swap(&lowering.builder.constants, &constants)
+        }
+        try lowering.lower()
+        return lowering.builder.steps
+    }
+
+    /// One position of a value along its leading axis, to be moved along by a loop.
+    mutating func window(of operand: Operand) -> (slice: Operand, window: spk_window) {
+        buffers.append((0, .window(of: operand.layout.base)))
+        let slot = buffers.count - 1
+        let slice = Operand(
+            type: TensorType(operand.type.dtype, Shape(operand.type.shape.dropFirst())),
+            layout: Layout(
+                base: slot, offset: operand.layout.offset, strides: Array(operand.layout.strides.dropFirst()))
+        )
+        let stride = operand.layout.strides[0] * operand.type.dtype.byteWidth
+        return (slice, spk_window(slot: Int32(slot), source: operand.slot, stride_bytes: Int64(stride)))
+    }
+
+    /// Appends a step that runs other steps. It touches what they touch, as far as that is older than buffer `first`,
+    /// besides what it reads and writes itself.
+    mutating func controlStep<Arguments>(
+        _ arguments: Arguments, _ kernel: @escaping spk_kernel, bodies: [[PlannedStep]], first: Int,
+        touching operands: [Operand]
+    ) {
+        func outer(_ buffer: Int) -> Int? {
+            var buffer = buffer
+            while case .window(let source) = buffers[buffer].source { buffer = source }
+            return buffer < first ? buffer : nil
+        }
+        let own = operands.map(\.layout.base)
+        let reads = bodies.flatMap { $0.flatMap(\.reads) }.compactMap(outer)
+        let writes = bodies.flatMap { $0.flatMap(\.writes) }.compactMap(outer)
+        steps.append(
+            PlannedStep(
+                step: spk_step(run: kernel, arguments: self.arguments.store(arguments)),
+                name: "\(Arguments.self)", reads: Array(Set(own + reads)), writes: Array(Set(own + writes)),
+                replaceable: [], bodies: bodies))
     }
 
     /// The value in dense row-major order: itself, or a copy.
@@ -144,8 +213,8 @@ public struct PlanBuilder {
         return result
     }
 
-    /// Copies one value to another place of the same shape.
-    mutating func copy(_ source: Operand, to target: Operand) {
+    /// Copies one value to another place of the same shape. `others` are places that must not be given away meanwhile.
+    mutating func copy(_ source: Operand, to target: Operand, touching others: [Operand] = []) {
         guard source.type.shape.elementCount > 0 else { return }
         let (dims, strides) = collapse(source.type.shape, [source.layout.strides, target.layout.strides])
         var arguments = spk_copy()
@@ -153,7 +222,7 @@ public struct PlanBuilder {
         setDims(&arguments.dims, dims)
         arguments.src = source.kernelOperand(strides: strides[0])
         arguments.dst = target.kernelOperand(strides: strides[1])
-        step(arguments, spk_run_copy, reads: [source], writes: [target])
+        step(arguments, spk_run_copy, reads: [source] + others, writes: [target])
     }
 
     /// Fills a dense value with zeros.

@@ -25,6 +25,13 @@ public protocol Primitive: Sendable, Hashable {
 
     /// How the compiler sees the operation.
     var lowering: LoweringRule { get }
+
+    /// The programs that the operation runs (a loop's body, branches), by what they are for.
+    var subprograms: [(label: String, program: Program)] { get }
+
+    /// The program that computes the same, for operations that matter to transformations only (a custom derivative):
+    /// the compiler puts it in their place.
+    var inlined: Program? { get }
 }
 
 /// An operand of a linear operation during transposition.
@@ -74,8 +81,13 @@ public struct Batched: Sendable {
 extension Primitive {
     /// Parameters as `name=value`, for printing.
     var parameterDescription: String {
-        Mirror(reflecting: self).children.map { "\($0.label ?? "")=\($0.value)" }.joined(separator: " ")
+        Mirror(reflecting: self).children.filter { !($0.value is Program) && !($0.value is [Program]) }
+            .map { "\($0.label ?? "")=\($0.value)" }.joined(separator: " ")
     }
+
+    public var subprograms: [(label: String, program: Program)] { [] }
+
+    public var inlined: Program? { nil }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

@@ -38,14 +38,17 @@ public struct Program: Sendable {
     }
 
     /// Evaluates the program on `arguments`: each equation is recorded in the current trace, or runs at once outside of any.
-    func evaluate(_ arguments: [Tensor]) throws -> [Tensor] {
+    func evaluate(
+        _ arguments: [Tensor],
+        running run: (any Primitive, [Tensor]) throws -> [Tensor] = { try $0.run($1) }
+    ) throws -> [Tensor] {
         var values = [Tensor?](repeating: nil, count: types.count)
         for (variable, argument) in zip(inputs, arguments) { values[variable.index] = argument }
         for (variable, value) in constants { values[variable.index] = value }
         for equation in equations {
             let operands = try equation.inputs.map { try Program.defined(values[$0.index], $0) }
             let results = try ModulePath.$current.withValue(equation.path) {
-                try equation.primitive.run(operands)
+                try run(equation.primitive, operands)
             }
             for (variable, result) in zip(equation.outputs, results) { values[variable.index] = result }
         }
@@ -68,11 +71,54 @@ extension Primitive {
     func run(_ inputs: [Tensor]) throws -> [Tensor] { try apply(self, inputs) }
 }
 
+// MARK: - Comparing
+
+/// Programs are equal where they do the same operations on the same variables and constants; module paths do not count.
+/// So a loop whose body is traced again is the same operation as before.
+extension Program: Hashable {
+    public static func == (a: Program, b: Program) -> Bool {
+        a.types == b.types && a.inputs == b.inputs && a.outputs == b.outputs
+            && a.equations.count == b.equations.count && a.constants.count == b.constants.count
+            && zip(a.constants, b.constants).allSatisfy {
+                $0.variable == $1.variable && $0.value.isSameConstant(as: $1.value)
+            }
+            && zip(a.equations, b.equations).allSatisfy {
+                $0.inputs == $1.inputs && $0.outputs == $1.outputs
+                    && PrimitiveKey(primitive: $0.primitive) == PrimitiveKey(primitive: $1.primitive)
+            }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(types)
+        hasher.combine(outputs)
+        for equation in equations {
+            equation.primitive.hash(into: &hasher)
+            hasher.combine(equation.inputs)
+        }
+    }
+}
+
+extension Tensor {
+    /// True for the same memory, and for small tensors of the same bytes.
+    fileprivate func isSameConstant(as other: Tensor) -> Bool {
+        guard type == other.type, case .buffer(let mine) = storage, case .buffer(let theirs) = other.storage
+        else { return false }
+        if mine === theirs { return true }
+        let largestComparedByteCount = 64
+        let count = type.byteCount
+        return count <= largestComparedByteCount
+            && UnsafeRawBufferPointer(start: mine.base, count: count)
+                .elementsEqual(UnsafeRawBufferPointer(start: theirs.base, count: count))
+    }
+}
+
 // MARK: - Printing
 
 extension Program: CustomStringConvertible {
     /// One equation a line: `v3:float32[20,5] = dotGeneral v0 v1 {contracting=…}`.
-    public var description: String {
+    public var description: String { lines.joined(separator: "\n") }
+
+    private var lines: [String] {
         func name(_ variable: Variable) -> String { "v\(variable.id)" }
         func typed(_ variable: Variable) -> String { "\(name(variable)):\(type(of: variable))" }
         var lines = ["program(\(inputs.map(typed).joined(separator: ", "))) {"]
@@ -84,10 +130,15 @@ extension Program: CustomStringConvertible {
                     + equation.inputs.map(name).joined(separator: " ")
                     + (parameters.isEmpty ? "" : " {\(parameters)}")
                     + (equation.path.isEmpty ? "" : "  # \(equation.path)"))
+            for (label, program) in equation.primitive.subprograms {
+                var inner = program.lines
+                inner[0] = "\(label): \(inner[0])"
+                lines += inner.map { "    " + $0 }
+            }
         }
         lines.append("  return \(outputs.map(name).joined(separator: ", "))")
         lines.append("}")
-        return lines.joined(separator: "\n")
+        return lines
     }
 }
 

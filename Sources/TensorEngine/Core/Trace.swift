@@ -108,11 +108,26 @@ final class Trace: Sendable {
         return false
     }
 
+    /// Where a value of this trace came from, for errors.
+    private func origin(of variable: Variable) -> String {
+        state.withLock { state in
+            if let k = state.program.inputs.firstIndex(of: variable) { return ", its argument \(k)," }
+            guard let equation = state.program.equations.first(where: { $0.outputs.contains(variable) })
+            else {
+                return ""
+            }
+            return
+                ", made by \(equation.primitive.name)\(equation.path.isEmpty ? "" : " at \(equation.path)"),"
+        }
+    }
+
     /// The error for a traced tensor that is used after, or outside of, its transformation.
     static func escaped(_ tensor: Tensor, in operation: String) -> TensorError {
-        TensorError(
+        var origin = ""
+        if case .traced(let value) = tensor.storage { origin = value.trace.origin(of: value.variable) }
+        return TensorError(
             .tracing, operation, expected: "a tensor of this transformation or a value",
-            got: "a traced \(tensor.type) that left the jit, grad or vmap it belongs to",
+            got: "a traced \(tensor.type)\(origin) that left the jit, grad, vmap or loop it belongs to",
             fix: "Return the tensor from the transformed function instead of storing it outside.")
     }
 }

@@ -155,7 +155,7 @@ extension PlanBuilder {
         isBatched: Bool, background: Operand?
     ) {
         let lead = isBatched ? 1 : 0
-        var arguments = spk_window()
+        var arguments = spk_dynamic_window()
         var reads = [source] + starts
         var replaceable: Set<Int> = []
         if let background {
@@ -195,7 +195,7 @@ extension PlanBuilder {
         setDims(&arguments.sizes, dimensions)
         setDims(&arguments.limits, zip(dimensions, sizes).map { $0 - $1 })
         setDims(&arguments.moved_strides, Array(array.layout.strides.dropFirst(lead)))
-        step(arguments, spk_run_window, reads: reads, writes: [target], replaceable: replaceable)
+        step(arguments, spk_run_dynamic_window, reads: reads, writes: [target], replaceable: replaceable)
     }
 }
 

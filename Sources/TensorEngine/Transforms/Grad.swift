@@ -37,8 +37,8 @@ public struct Gradient<Root: TensorTree, each Rest: TensorTree> {
     }
 }
 
-/// The function that gives `function`'s value and its gradient with respect to the first argument. `function` must return a
-/// float scalar; integer leaves of the argument get zeros.
+/// The function that gives `function`'s value and its gradient with respect to the first argument, whose tensors must be
+/// floating-point. `function` must return a float scalar.
 public func valueAndGrad<Root: TensorTree, each Rest: TensorTree>(
     _ function: @escaping (Root, repeat each Rest) throws -> Tensor
 ) -> ValueAndGrad<Root, repeat each Rest> {
@@ -64,6 +64,11 @@ private func differentiate<Root: TensorTree, Aux: TensorTree>(
     _ root: Root, _ function: (Root) throws -> (Tensor, Aux)
 ) throws -> (Tensor, Root, Aux) {
     let leaves = root.leaves
+    for (k, leaf) in leaves.enumerated() where !leaf.dtype.isFloating {
+        throw TensorError(
+            .dtype, "grad", expected: "floating-point tensors to differentiate with respect to",
+            got: "\(leaf.type) at leaf \(k)", fix: "Pass integers as another argument.")
+    }
     let recorded = try Trace.record(leaves.map(\.type)) { traced in
         let (value, aux) = try function(try root.replacingLeaves(traced))
         return ([value] + aux.leaves, aux)
@@ -74,17 +79,13 @@ private func differentiate<Root: TensorTree, Aux: TensorTree>(
             .shape, "grad", expected: "a function with a float scalar as its value", got: "\(result)",
             fix: "Take the mean or the sum of the losses.")
     }
-    let linearized = try LinearizedProgram(
+    let linearized = try Linearization(
         recorded.program, at: leaves + recorded.captures,
-        isActive: leaves.map(\.dtype.isFloating) + recorded.captures.map { _ in false })
+        isActive: leaves.map { _ in true } + recorded.captures.map { _ in false })
     var cotangents = [Tensor?](repeating: nil, count: linearized.outputs.count)
     cotangents[0] = try ones([], dtype: result.dtype)
-    var gradients = try linearized.transpose(cotangents).makeIterator()
-    let gradient = try root.replacingLeaves(
-        try leaves.map { leaf in
-            let gradient = leaf.dtype.isFloating ? gradients.next() ?? nil : nil
-            return try gradient ?? zerosLike(leaf)
-        })
+    let gradients = try linearized.transpose(cotangents)
+    let gradient = try root.replacingLeaves(try zip(leaves, gradients).map { try $1 ?? zerosLike($0) })
     let aux = try recorded.extra.replacingLeaves(Array(linearized.outputs.dropFirst()))
     return (linearized.outputs[0], gradient, aux)
 }

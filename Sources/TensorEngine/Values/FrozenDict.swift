@@ -78,6 +78,10 @@ extension FrozenDict: ExpressibleByDictionaryLiteral {
 }
 
 extension FrozenDict: TensorTree {
+    public func appendPaths(prefix: String, to paths: inout [String]) {
+        Tree.dictionary(self).appendPaths(prefix: prefix, to: &paths)
+    }
+
     public func appendLeaves(to leaves: inout [Tensor]) {
         for (_, value) in sortedEntries { value.appendLeaves(to: &leaves) }
     }

@@ -12,6 +12,9 @@ public protocol TensorTree: Sendable {
     /// Appends what besides the tensors' types distinguishes this tree (keys, lengths), so that a compiled function is not
     /// reused for another structure. By default nothing: right for types with a fixed set of tensors.
     func appendStructure(to structure: inout [String])
+
+    /// Appends the path of each tensor, such as `Dense_0/kernel`, in the order of `appendLeaves`. By default their numbers.
+    func appendPaths(prefix: String, to paths: inout [String])
 }
 
 /// Hands out replacement leaves one after the other.
@@ -45,6 +48,30 @@ public struct LeafCursor: Sendable {
 extension TensorTree {
     public func appendStructure(to structure: inout [String]) {}
 
+    public func appendPaths(prefix: String, to paths: inout [String]) {
+        for k in leaves.indices { paths.append(joinedPath(prefix, "\(k)")) }
+    }
+
+    /// The path of each tensor, in the order of `leaves`.
+    public var paths: [String] {
+        var result: [String] = []
+        appendPaths(prefix: "", to: &result)
+        return result
+    }
+
+    /// The first difference between the paths of two trees as a sentence, or nil where they are the same.
+    func pathDifference(from other: some TensorTree) -> String? {
+        let (mine, theirs) = (paths, other.paths)
+        guard mine != theirs else { return nil }
+        let place =
+            zip(mine, theirs).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+            ?? Swift.min(mine.count, theirs.count)
+        func name(_ paths: [String]) -> String {
+            place < paths.count ? "'\(paths[place])'" : "no further tensor"
+        }
+        return "\(name(mine)) in the first, \(name(theirs)) in the second"
+    }
+
     /// The tensors in the tree's fixed order.
     public var leaves: [Tensor] {
         var result: [Tensor] = []
@@ -65,26 +92,33 @@ extension TensorTree {
         try replacingLeaves(try leaves.map(transform))
     }
 
-    /// The tree whose tensors are `transform(own, other's)`, for two trees of the same number of leaves.
+    /// The tree whose tensors are `transform(own, other's)`, for two trees whose tensors have the same paths.
     public func mapLeaves<Other: TensorTree>(
         _ other: Other, _ transform: (Tensor, Tensor) throws -> Tensor
     ) throws -> Self {
-        let (mine, others) = (leaves, other.leaves)
-        guard mine.count == others.count else {
+        if let difference = pathDifference(from: other) {
             throw TensorError(
-                .structure, "map", expected: "two trees of the same structure, \(mine.count) tensors each",
-                got: "\(others.count) tensors in the second")
+                .structure, "map", expected: "two trees of the same structure", got: difference)
         }
-        return try replacingLeaves(try zip(mine, others).map(transform))
+        return try replacingLeaves(try zip(leaves, other.leaves).map(transform))
     }
 }
 
+/// A key behind the path that leads to it.
+func joinedPath(_ prefix: String, _ key: String) -> String { prefix.isEmpty ? key : "\(prefix)/\(key)" }
+
 extension Tensor: TensorTree {
+    public func appendPaths(prefix: String, to paths: inout [String]) { paths.append(prefix) }
     public func appendLeaves(to leaves: inout [Tensor]) { leaves.append(self) }
     public func replacingLeaves(from leaves: inout LeafCursor) throws -> Tensor { try leaves.next() }
 }
 
 extension Array: TensorTree where Element: TensorTree {
+    public func appendPaths(prefix: String, to paths: inout [String]) {
+        for (k, element) in enumerated() {
+            element.appendPaths(prefix: joinedPath(prefix, "\(k)"), to: &paths)
+        }
+    }
     public func appendLeaves(to leaves: inout [Tensor]) {
         for element in self { element.appendLeaves(to: &leaves) }
     }
@@ -98,6 +132,9 @@ extension Array: TensorTree where Element: TensorTree {
 }
 
 extension Optional: TensorTree where Wrapped: TensorTree {
+    public func appendPaths(prefix: String, to paths: inout [String]) {
+        self?.appendPaths(prefix: prefix, to: &paths)
+    }
     public func appendLeaves(to leaves: inout [Tensor]) { self?.appendLeaves(to: &leaves) }
     public func replacingLeaves(from leaves: inout LeafCursor) throws -> Wrapped? {
         try map { try $0.replacingLeaves(from: &leaves) }

@@ -126,6 +126,11 @@ public indirect enum Tree: Sendable {
 }
 
 extension Tree: TensorTree {
+    public func appendPaths(prefix: String, to paths: inout [String]) {
+        if case .tensor = self { return paths.append(prefix) }
+        for (name, value) in children { value.appendPaths(prefix: joinedPath(prefix, name), to: &paths) }
+    }
+
     public func appendLeaves(to leaves: inout [Tensor]) {
         switch self {
         case .tensor(let tensor): leaves.append(tensor)

@@ -2,7 +2,7 @@
 #include "internal.h"
 
 /// Where member `member`'s window begins, in elements from the array's first.
-static int64_t window_start(const spk_window *window, void *const *slots, int64_t member) {
+static int64_t window_start(const spk_dynamic_window *window, void *const *slots, int64_t member) {
     int64_t offset = 0;
     for (int k = 0; k < window->axes; k++) {
         const int32_t *starts = (const int32_t *)slots[window->starts[k]] + window->start_offsets[k];
@@ -14,8 +14,8 @@ static int64_t window_start(const spk_window *window, void *const *slots, int64_
     return offset;
 }
 
-void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_window *window = arguments;
+void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool) {
+    const spk_dynamic_window *window = arguments;
     const spk_operand *src = &window->whole.src, *dst = &window->whole.dst;
     if (window->whole.rank > 0
         && spk_address(slots, src->slot, src->offset, src->dtype) != spk_address(slots, dst->slot, dst->offset, dst->dtype)) {

@@ -26,6 +26,9 @@ public protocol Primitive: Sendable, Hashable {
     /// How the compiler sees the operation.
     var lowering: LoweringRule { get }
 
+    /// The operation without the results that nobody reads, and which operands and results remain; nil where all do.
+    func pruned(keeping isNeeded: [Bool]) -> (primitive: any Primitive, operands: [Int], results: [Int])?
+
     /// The programs that the operation runs (a loop's body, branches), by what they are for.
     var subprograms: [(label: String, program: Program)] { get }
 
@@ -88,6 +91,10 @@ extension Primitive {
     public var subprograms: [(label: String, program: Program)] { [] }
 
     public var inlined: Program? { nil }
+
+    public func pruned(
+        keeping isNeeded: [Bool]
+    ) -> (primitive: any Primitive, operands: [Int], results: [Int])? { nil }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

@@ -9,6 +9,7 @@ struct Binary: Primitive {
 
     let name: String
     let opcode: spk_op
+    let domain: Unary.Domain
     /// True where the result is a condition.
     let isComparison: Bool
     /// The tangents that a tangent of the first and of the second operand gives.
@@ -17,11 +18,12 @@ struct Binary: Primitive {
     let transposed: (Transposed?, Transposed?)
 
     init(
-        _ name: String, _ opcode: spk_op, isComparison: Bool = false, partials: (Partial, Partial)? = nil,
-        transposed: (Transposed?, Transposed?) = (nil, nil)
+        _ name: String, _ opcode: spk_op, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
+        partials: (Partial, Partial)? = nil, transposed: (Transposed?, Transposed?) = (nil, nil)
     ) {
         self.name = name
         self.opcode = opcode
+        self.domain = domain
         self.isComparison = isComparison
         self.partials = partials
         self.transposed = transposed
@@ -38,6 +40,7 @@ struct Binary: Primitive {
                 expected: "two operands of one type and shape",
                 got: "\(inputs[0]) and \(inputs[1])")
         }
+        try domain.check(inputs[0], for: name)
         return [TensorType(isComparison ? .bool : inputs[0].dtype, inputs[0].shape)]
     }
 
@@ -98,7 +101,7 @@ extension Binary {
         "rem", SPK_OP_REM,
         partials: ({ _, _, _, t in t }, { a, b, _, t in try -(t * (sign(a / b) * floor(abs(a / b)))) }))
     static let pow = Binary(
-        "pow", SPK_OP_POW,
+        "pow", SPK_OP_POW, .floats,
         partials: (
             { a, b, _, t in
                 try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))
@@ -109,17 +112,17 @@ extension Binary {
     static let max = Binary("max", SPK_OP_MAX, partials: (shareOfFirst, shareOfSecond))
     static let min = Binary("min", SPK_OP_MIN, partials: (shareOfFirst, shareOfSecond))
     static let atan2 = Binary(
-        "atan2", SPK_OP_ATAN2,
+        "atan2", SPK_OP_ATAN2, .floats,
         partials: (
             { a, b, _, t in try t * (b / (a * a + b * b)) },
             { a, b, _, t in try -(t * (a / (a * a + b * b))) }
         ))
-    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER)
-    static let and = Binary("and", SPK_OP_AND)
-    static let or = Binary("or", SPK_OP_OR)
-    static let xor = Binary("xor", SPK_OP_XOR)
-    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL)
-    static let shiftRightLogical = Binary("shiftRightLogical", SPK_OP_SHR_LOGICAL)
+    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER, .floats)
+    static let and = Binary("and", SPK_OP_AND, .integers)
+    static let or = Binary("or", SPK_OP_OR, .integers)
+    static let xor = Binary("xor", SPK_OP_XOR, .integers)
+    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers)
+    static let shiftRightLogical = Binary("shiftRightLogical", SPK_OP_SHR_LOGICAL, .integers)
     static let equal = Binary("equal", SPK_OP_EQ, isComparison: true)
     static let notEqual = Binary("notEqual", SPK_OP_NE, isComparison: true)
     static let less = Binary("less", SPK_OP_LT, isComparison: true)

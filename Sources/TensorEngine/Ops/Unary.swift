@@ -6,7 +6,24 @@ struct Unary: Primitive {
     typealias Derivative = @Sendable (_ x: Tensor, _ y: Tensor, _ tangent: Tensor) throws -> Tensor
 
     /// Which element types the operation takes.
-    enum Domain: Sendable { case floats, numbers, integers, anything }
+    enum Domain: Sendable {
+        case floats, numbers, integers, anything
+
+        func check(_ input: TensorType, for operation: String) throws {
+            let fits =
+                switch self {
+                case .floats: input.dtype.isFloating
+                case .numbers: input.dtype != .bool
+                case .integers: !input.dtype.isFloating
+                case .anything: true
+                }
+            guard fits else {
+                throw TensorError(
+                    .dtype, operation, expected: self == .integers ? "integers or bool" : "\(self)",
+                    got: "\(input)", fix: "Convert with astype first.")
+            }
+        }
+    }
 
     let name: String
     let domain: Domain
@@ -46,17 +63,7 @@ struct Unary: Primitive {
 
     func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
         let input = inputs[0]
-        let fits =
-            switch domain {
-            case .floats: input.dtype.isFloating
-            case .numbers: input.dtype != .bool
-            case .integers: !input.dtype.isFloating
-            case .anything: true
-            }
-        guard fits else {
-            throw TensorError(
-                .dtype, name, expected: "\(domain)", got: "\(input)", fix: "Convert with astype first.")
-        }
+        try domain.check(input, for: name)
         return [TensorType(result ?? input.dtype, input.shape)]
     }
 
@@ -91,7 +98,7 @@ extension Unary {
     static let ceil = Unary("ceil", SPK_OP_CEIL)
     static let round = Unary("round", SPK_OP_ROUND_EVEN)
     static let isFinite = Unary("isFinite", SPK_OP_IS_FINITE, result: .bool)
-    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .anything, result: .bool)
+    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .integers, result: .bool)
     static let bitwiseNot = Unary("bitwiseNot", SPK_OP_NOT, .integers)
     static let square = Unary("square", .numbers, { x, _, t in try t * (2 * x) }) { code, x, dtype in
         code.emit(SPK_OP_MUL, dtype, x, x)

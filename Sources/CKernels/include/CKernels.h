@@ -134,7 +134,7 @@ typedef struct {
     spk_operand a, b, init, c;
 } spk_gemm;
 
-/// The same sum for float64 and the integer types (dtype of A, B and C alike), a plain loop in the same order.
+/// The same sum for float64 and the integer types (dtype of A, B and C alike), in the same order.
 typedef struct {
     int64_t batch, m, n, k;
     spk_operand a, b, c;

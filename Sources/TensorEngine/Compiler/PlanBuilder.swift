@@ -285,8 +285,7 @@ public struct PlanBuilder {
                 spk_matmul_plain(
                     batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
                     b: b.kernelOperand(strides: bStrides), c: c),
-                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain, reads: [a, b],
-                writes: [target])
+                spk_run_matmul_plain, reads: [a, b], writes: [target])
         }
     }
 

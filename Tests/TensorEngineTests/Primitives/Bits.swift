@@ -81,7 +81,7 @@ extension Executable {
             switch buffer.source {
             case .input(let k): context.slots[number] = try inputs[k].buffer(for: "run").base
             case .output(let k): context.slots[number] = try outputs[k].buffer(for: "run").base
-            case .constant, .temporary: break
+            case .constant, .temporary, .window: break
             }
         }
         spk_run_plan(plan.kernelSteps, Int64(plan.kernelSteps.count), context.slots, pool)

@@ -54,6 +54,12 @@ private struct DeclaredPrimitives {
     }
 }
 
+/// Primitives that no function records by itself, and the row that goes through them.
+private let inside = [
+    // What reverse mode makes of a customVJP, and transposes at once.
+    "customVJPTangent": "customVJP"
+]
+
 @Suite struct PrimitiveCompletenessTests {
     @Test("every primitive of the engine has rows in the table, and every row is of a primitive")
     func complete() throws {
@@ -61,7 +67,8 @@ private struct DeclaredPrimitives {
         #expect(declared.count > 20, "the sources were read")
         for (type, names) in declared { #expect(!names.isEmpty, "no name was found for \(type)") }
         let names = declared.values.reduce(into: Set<String>()) { $0.formUnion($1) }
-        let listed = Set(PrimitiveTable.all.map(\.name))
+        var listed = Set(PrimitiveTable.all.map(\.name))
+        for (name, row) in inside where listed.contains(row) { listed.insert(name) }
         #expect(
             names.subtracting(listed).sorted() == [],
             "add rows for these in Tests/TensorEngineTests/Primitives")

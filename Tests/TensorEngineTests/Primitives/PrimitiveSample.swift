@@ -85,6 +85,10 @@ enum SampleDerivative: Sendable {
     case zero
     /// There is no rule: `jvp` throws an error that says so.
     case missing
+    /// There is no reverse mode: `vjp` throws an error that says so.
+    case forwardOnly
+    /// There is no forward mode.
+    case reverseOnly
 }
 
 /// Where the right value comes from.
@@ -181,6 +185,14 @@ struct PrimitiveSample: Sendable, CustomTestStringConvertible {
 
     /// Positions of the operands that can be differentiated.
     var activeInputs: [Int] { inputs.indices.filter { inputs[$0].type.dtype.isFloating } }
+
+    /// Whether reverse mode gives something else than zeros.
+    var hasGradient: Bool {
+        switch derivative {
+        case .smooth, .reverseOnly: true
+        case .zero, .missing, .forwardOnly: false
+        }
+    }
 
     /// The float results as a function of the float operands, the others being as in `operands`.
     func differentiable(_ operands: [Tensor]) -> ([Tensor]) throws -> [Tensor] {

@@ -3,4 +3,5 @@
 enum PrimitiveTable {
     static let all: [PrimitiveSample] =
         unary + binary + selection + rearranging + reductions + indexing + contractions + random
+        + controlFlow
 }

@@ -274,6 +274,40 @@ typedef struct {
 } spk_argsort;
 int64_t spk_argsort_scratch_bytes(int64_t count);
 
+/// dst[o, i] = where values[o, i] (dense [outer, queries]) goes in the ascending row o of `sorted` (dense [outer, count]), as
+/// int32: before the elements that are equal to it, or behind them (`right`). In argsort's order: NaN last, -0 equal to 0.
+typedef struct {
+    int32_t dtype, right;
+    int64_t outer, count, queries;
+    int32_t sorted, values, dst;
+    int64_t sorted_offset, values_offset, dst_offset;
+} spk_search_sorted;
+
+/// Copies of windows whose place is known only when the step runs. `window` copies the window of one member, whose source
+/// (or target, with `moves_target`) is moved by start[k] * moved_strides[k] for each of `axes` dimensions. Member b's
+/// start[k] is the int32 at starts[k] + b * start_strides[k]; a negative one counts from the end (sizes[k] is added), and
+/// then it is limited to 0...limits[k]. `whole` is copied first, as a background, if it has a rank and is not the same memory.
+typedef struct {
+    spk_copy whole, window;
+    int32_t moves_target, axes;
+    int64_t members, src_member_stride, dst_member_stride; // in elements
+    int32_t starts[SPK_MAX_RANK];                          // slots
+    int64_t start_offsets[SPK_MAX_RANK], start_strides[SPK_MAX_RANK];
+    int64_t sizes[SPK_MAX_RANK], limits[SPK_MAX_RANK], moved_strides[SPK_MAX_RANK];
+} spk_dynamic_window;
+
+typedef enum { SPK_UPDATE_SET, SPK_UPDATE_ADD, SPK_UPDATE_MUL, SPK_UPDATE_MIN, SPK_UPDATE_MAX /* NaN wins */ } spk_update;
+
+/// dst = operand, then dst[o, index(j), i] = update(dst[o, index(j), i], src[o, j, i]) in the order of j, so that of several
+/// SETs the last one stays. operand and dst are dense [outer, count, inner], and may be the same memory. Indices outside are
+/// dropped. bool: ADD and MAX are or, MUL and MIN are and. float16 and bfloat16 compute in float32 and round each time.
+typedef struct {
+    int32_t dtype, update; // spk_update
+    int64_t outer, count, inner, indices;
+    int32_t operand, src, index, dst;
+    int64_t operand_offset, src_offset, index_offset, dst_offset;
+} spk_scatter;
+
 // MARK: Plans
 
 /// One step: `run(arguments, slots, pool)`. `arguments` points to one of the structs above.
@@ -299,6 +333,9 @@ void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *po
 void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_argsort(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_search_sorted(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 
 // MARK: Control flow: steps that run steps
 

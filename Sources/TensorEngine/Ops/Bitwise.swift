@@ -30,10 +30,12 @@ extension Binary {
     static let or = Binary("or", SPK_OP_OR, .integers)
     static let xor = Binary("xor", SPK_OP_XOR, .integers)
     static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers)
-    static let shiftRightLogical = Binary("shiftRightLogical", .integers, partials: nil) { code, a, b, dtype in
+    static let shiftRightLogical = Binary("shiftRightLogical", .integers, partials: nil) {
+        code, a, b, dtype in
         code.emit(SPK_OP_SHR_LOGICAL, dtype, Unary.unsigned(&code, a, dtype), b)
     }
-    static let shiftRightArithmetic = Binary("shiftRightArithmetic", .integers, partials: nil) { code, a, b, dtype in
+    static let shiftRightArithmetic = Binary("shiftRightArithmetic", .integers, partials: nil) {
+        code, a, b, dtype in
         let signed = dtype.signedCounterpart
         let shifted = code.emit(
             SPK_OP_SHR, signed, code.convert(a, from: dtype, to: signed),

@@ -116,7 +116,8 @@ extension ModuleParameters {
             return masked(norm) { try norm($0, mask: $1) }
         case "WeightNorm":
             try only([
-                "layer_instance", "epsilon", "dtype", "param_dtype", "use_scale", "scale_init", "feature_axes",
+                "layer_instance", "epsilon", "dtype", "param_dtype", "use_scale", "scale_init",
+                "feature_axes",
             ])
             return SpecModule(
                 WeightNorm(
@@ -130,7 +131,8 @@ extension ModuleParameters {
                 "collection_name",
             ])
             let norm = SpectralNorm(
-                try layer("layer_instance"), steps: integer("n_steps") ?? 1, epsilon: number("epsilon", 1e-12),
+                try layer("layer_instance"), steps: integer("n_steps") ?? 1,
+                epsilon: number("epsilon", 1e-12),
                 dtype: try dtype("dtype"), paramDType: try paramDType,
                 errorOnNonMatrix: boolean("error_on_non_matrix", false),
                 collection: arguments["collection_name"]?.stringValue ?? "batch_stats", name: name)

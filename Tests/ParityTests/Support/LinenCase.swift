@@ -60,7 +60,9 @@ struct LinenCase {
         let mutable = try config["mutable"].map(LinenCase.filter) ?? initializedCollections
         let arguments = try arguments(config["args"])
         let module = try SpecModule.build(spec)
-        return try module.module.initializeWithOutput(rngs: try LinenCase.rngs(try config.member("rngs")), mutable: mutable) {
+        return try module.module.initializeWithOutput(
+            rngs: try LinenCase.rngs(try config.member("rngs")), mutable: mutable
+        ) {
             _ in
             try module.call(config["method"]?.stringValue, arguments, config["kwargs"] ?? [:])
         }.variables

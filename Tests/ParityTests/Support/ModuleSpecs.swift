@@ -25,8 +25,8 @@ struct CallArguments {
 
     /// Throws `NotBuilt` for keyword arguments that the module here does not have.
     func only(_ known: String...) throws {
-        for key in (keywords.objectValue.map { Array($0.keys) } ?? []) + tensors.keys where !known.contains(key)
-        {
+        for key in (keywords.objectValue.map { Array($0.keys) } ?? []) + tensors.keys
+        where !known.contains(key) {
             throw NotBuilt("call argument \(key)")
         }
     }
@@ -170,7 +170,8 @@ struct SpecModule {
             return result
         default:
             let parameters = ModuleParameters(type: type, arguments: arguments, name: name)
-            if let found = try parameters.normalization() ?? parameters.attention() ?? parameters.recurrent() {
+            if let found = try parameters.normalization() ?? parameters.attention() ?? parameters.recurrent()
+            {
                 return found
             }
             if let target = spec["target"] { return try parameters.lifted(target) }

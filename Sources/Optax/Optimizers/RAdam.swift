@@ -11,7 +11,7 @@ public func scaleByRAdam(
     return GradientTransformation { params in
         .state(
             "ScaleByAdamState",
-            ["count": try .counter(), "mu": try zeros(like: params), "nu": try zeros(like: params)])
+            ["count": try .counter(), "mu": try Tree.zerosLike(params), "nu": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
         let nu = try updateSquareMoment(updates, state.field("nu", of: name), b2, operation: name)
@@ -23,12 +23,12 @@ public func scaleByRAdam(
         let length = try limit - 2 * steps * power / (1 - power)
         let isTractable = try greaterEqual(length, threshold)
         // Where the root is not used its argument may be negative.
-        let safe = try TensorEngine.select(isTractable, length, limit)
+        let safe = try select(isTractable, length, limit)
         let numerator = try (safe - 4) * (safe - 2) * limit
         let factors = try limit.mapped({ ($0 - 4) * ($0 - 2) }, { try ($0 - 4) * ($0 - 2) })
         let rectification = try sqrt(numerator / (factors * safe))
         let result = try mapLeaves(name, mean, biasCorrection(nu, b2, count)) { m, v in
-            try TensorEngine.select(
+            try select(
                 isTractable, rectification.astype(m.dtype) * m / (sqrt(v + epsilonRoot) + epsilon), m)
         }
         return (result, .state("ScaleByAdamState", ["count": .tensor(count), "mu": mu, "nu": nu]))

@@ -22,9 +22,8 @@ public func momo(
         let params = try required(params, for: name)
         let count = try state.scalar("count", of: name)
         // The first gradient starts the averages: no correction is needed.
-        let decay = try select(equal(count, 0), 0.0, full([], beta))
-        let mean = try updateMoment(
-            updates, state.field("exp_avg", of: name), .tensor(decay), operation: name)
+        let decay = Hyperparameter.tensor(try select(equal(count, 0), 0.0, full([], beta)))
+        let mean = try updateMoment(updates, state.field("exp_avg", of: name), decay, operation: name)
         var model = try LossModel(state, name)
         try model.average(context.value(for: name), Tree.vdot(updates, params), decay: decay)
         let step = try model.step(
@@ -68,13 +67,13 @@ public func momoAdam(
         let squares = try updateSquareMoment(
             updates, previous.field("exp_avg_sq", of: name), .constant(b2), operation: name)
         let (meanCorrection, squareCorrection) = (
-            try 1 - power(.constant(b1), count), try 1 - power(.constant(b2), count)
+            try 1 - powerBySquaring(.constant(b1), count), try 1 - powerBySquaring(.constant(b2), count)
         )
         let divided = try mapLeaves(name, mean, squares) { m, v in
             try m / (epsilon + sqrt(v / squareCorrection.astype(v.dtype)))
         }
         var model = try LossModel(previous, name)
-        try model.average(context.value(for: name), Tree.vdot(updates, params), decay: full([], b1))
+        try model.average(context.value(for: name), Tree.vdot(updates, params), decay: .constant(b1))
         let step = try model.step(
             learningRate: learningRate.scalar(at: previousCount), along: Tree.vdot(mean, params),
             norm: Tree.vdot(mean, divided), weightDecay: weightDecay,
@@ -105,10 +104,10 @@ private struct LossModel {
         lowerBound = try state.scalar("lb", of: operation)
     }
 
-    mutating func average(_ newValue: Tensor, _ newProduct: Tensor, decay: Tensor) throws {
-        let dtype = value.dtype
-        value = try (decay * value + (1 - decay) * newValue).astype(dtype)
-        product = try (decay * product + (1 - decay) * newProduct).astype(dtype)
+    mutating func average(_ newValue: Tensor, _ newProduct: Tensor, decay: Hyperparameter) throws {
+        let (dtype, complement) = (value.dtype, try decay.complement())
+        value = try (decay * value + complement * newValue).astype(dtype)
+        product = try (decay * product + complement * newProduct).astype(dtype)
     }
 
     /// How much the parameters shrink, and how far they move against the average of the gradients.

@@ -138,5 +138,5 @@ public func dadaptAdamW(
 
 /// Adam's two corrections of the averages' start at zero as one factor of the step: `sqrt(1 - b2ᵗ) / (1 - b1ᵗ)`.
 private func adamCorrection(_ b1: Double, _ b2: Double, _ count: Tensor) throws -> Tensor {
-    try sqrt(1 - power(.constant(b2), count)) / (1 - power(.constant(b1), count))
+    try sqrt(1 - powerBySquaring(.constant(b2), count)) / (1 - powerBySquaring(.constant(b1), count))
 }

@@ -4,6 +4,7 @@ import CKernels
 /// Lowers a program: assigns each value a buffer or a view of one, and emits the steps.
 struct Lowering {
     private let program: Program
+    private let source: LoweredProgram
     private let groups: FusionGroups
     var builder: PlanBuilder
     /// Where each variable lies, once it is known.
@@ -24,6 +25,7 @@ struct Lowering {
     ///   - outputs: the dense places of its results, which are not those of inputs.
     init(_ program: Program, builder: PlanBuilder, inputs: [Operand], outputs: [Operand]) {
         self.program = program
+        source = LoweredProgram(program)
         self.builder = builder
         outputOperands = outputs
         groups = FusionGroups(program)
@@ -57,13 +59,14 @@ struct Lowering {
     mutating func lower() throws {
         for step in groups.steps {
             switch step {
-            case .kernel(let position): try lowerKernel(program.equations[position])
+            case .kernel(let position): try lowerKernel(position)
             case .elementwise(let positions): try lowerGroup(positions)
             case .product(let position, let epilogue, let isKept):
-                try lowerProduct(program.equations[position], epilogue, isKept: isKept)
+                try lowerProduct(position, epilogue, isKept: isKept)
             }
         }
         // Outputs that no step writes in place: inputs, constants, views, and repeated ones.
+        builder.origin = nil
         for (k, variable) in program.outputs.enumerated() {
             let source = try operand(variable)
             if source.layout.base != outputOperands[k].layout.base {
@@ -120,7 +123,9 @@ struct Lowering {
         return operand
     }
 
-    private mutating func lowerKernel(_ equation: Equation) throws {
+    private mutating func lowerKernel(_ position: Int) throws {
+        let equation = program.equations[position]
+        builder.origin = StepOrigin(source: source, equations: [position])
         let inputs = try equation.inputs.map { try operand($0) }
         let outputs = equation.outputs.map { makeResult($0) }
         // Nothing to compute for an empty result.
@@ -207,6 +212,7 @@ struct Lowering {
 
     /// Emits one step for a group of elementwise equations, or two where the registers do not suffice.
     private mutating func lowerGroup(_ positions: [Int]) throws {
+        builder.origin = StepOrigin(source: source, equations: positions)
         guard let group = try code(for: positions) else {
             guard positions.count > 1 else {
                 throw TensorError(
@@ -259,14 +265,16 @@ struct Lowering {
     }
 
     /// A contraction with the elementwise group that runs on its tiles; one after the other where they do not fit together.
-    private mutating func lowerProduct(_ equation: Equation, _ positions: [Int], isKept: Bool) throws {
+    private mutating func lowerProduct(_ position: Int, _ positions: [Int], isKept: Bool) throws {
+        let equation = program.equations[position]
+        builder.origin = StepOrigin(source: source, equations: [position] + positions)
         let output = equation.outputs[0]
         let shape = program.type(of: output).shape
         guard shape.elementCount > 0, case .contraction(let dimensions) = equation.primitive.lowering,
             let group = try code(for: positions, product: output), let product = group.product,
             !group.usesIndices
         else {
-            try lowerKernel(equation)
+            try lowerKernel(position)
             try lowerGroup(positions)
             return
         }

@@ -2,172 +2,158 @@
 
 @testable import TensorEngine
 
-/// One matrix after the other of an array `[…, rows, columns]`, in place.
-private func forEachMatrix(_ x: PlainArray, _ body: ([[Double]]) -> [[Double]]) -> [Double] {
-    let (rows, columns) = (x.shape[x.shape.count - 2], x.shape[x.shape.count - 1])
-    return stride(from: 0, to: x.values.count, by: max(rows * columns, 1)).flatMap { start in
-        body(
-            (0..<rows).map { row in Array(x.values[(start + row * columns)..<(start + (row + 1) * columns)]) }
-        )
-        .flatMap { $0 }
-    }
+private func positiveDefinite(_ shape: Shape) -> SampleInput {
+    SampleInput(type: TensorType(.float64, shape), values: .positiveDefinite)
 }
 
-/// x with a·x = b, by elimination with row exchanges.
-private func solve(_ a: [[Double]], _ b: [[Double]]) -> [[Double]] {
-    var (a, b) = (a, b)
-    for k in a.indices {
-        let pivot = (k..<a.count).max { abs(a[$0][k]) < abs(a[$1][k]) } ?? k
-        a.swapAt(k, pivot)
-        b.swapAt(k, pivot)
-        for row in a.indices where row != k {
-            let factor = a[row][k] / a[k][k]
-            for column in a.indices { a[row][column] -= factor * a[k][column] }
-            for column in b[0].indices { b[row][column] -= factor * b[k][column] }
+/// Matrices whose singular values, pivots and eigenvalues are well apart: a strong and uneven diagonal.
+private let matrix3 = SampleInput(
+    type: TensorType(.float64, [3, 3]), values: .fixed([4, 0.5, -0.25, 0.75, -2.5, 0.5, -0.5, 0.25, 1.25]))
+private let tall = SampleInput(
+    type: TensorType(.float64, [4, 3]), values: .fixed([3, 0.5, -1, 0.75, 2, 0.5, -0.5, 0.25, 1, 1, -1, 0.5]))
+private let wide = SampleInput(
+    type: TensorType(.float64, [2, 3]), values: .fixed([2, 0.5, -1, 0.75, -1, 0.5]))
+
+/// x with a·x = b by Gaussian elimination with row exchanges.
+private func solved(_ a: PlainArray, _ b: PlainArray) -> PlainArray {
+    let n = a.shape[0]
+    var (a, x) = (a, b)
+    for k in 0..<n {
+        let pivot = (k..<n).max { abs(a[[$0, k]]) < abs(a[[$1, k]]) } ?? k
+        for j in 0..<n { (a[[k, j]], a[[pivot, j]]) = (a[[pivot, j]], a[[k, j]]) }
+        for j in 0..<x.shape[1] { (x[[k, j]], x[[pivot, j]]) = (x[[pivot, j]], x[[k, j]]) }
+        for i in 0..<n where i != k {
+            let factor = a[[i, k]] / a[[k, k]]
+            for j in 0..<n { a[[i, j]] -= factor * a[[k, j]] }
+            for j in 0..<x.shape[1] { x[[i, j]] -= factor * x[[k, j]] }
         }
     }
-    return a.indices.map { row in b[row].map { $0 / a[row][row] } }
+    return PlainArray(x.shape) { x[$0] / a[[$0[0], $0[0]]] }
 }
 
-private func transposed(_ a: [[Double]]) -> [[Double]] {
-    a.isEmpty ? [] : a[0].indices.map { column in a.map { $0[column] } }
+private func transposed(_ x: PlainArray) -> PlainArray {
+    PlainArray([x.shape[1], x.shape[0]]) { x[[$0[1], $0[0]]] }
 }
 
 extension PrimitiveTable {
-    static let linearAlgebra: [PrimitiveSample] =
-        triangular + [
-            PrimitiveSample(
-                "cholesky", "", [positiveDefinite([2, 3, 3])],
-                evidence: .reference(slack: 20) { x in
-                    [
-                        PlainArray(
-                            x[0].shape,
-                            values: forEachMatrix(x[0]) { a in
-                                var factor = a.map { $0.map { _ in 0.0 } }
-                                for i in a.indices {
-                                    for j in 0...i {
-                                        let rest =
-                                            a[i][j] - (0..<j).reduce(0) { $0 + factor[i][$1] * factor[j][$1] }
-                                        factor[i][j] = i == j ? rest.squareRoot() : rest / factor[j][j]
-                                    }
-                                }
-                                return factor
-                            })
-                    ]
-                }
-            ) { [try Cholesky()(symmetrized($0[0]))] },
-            PrimitiveSample(Cholesky(), "of nothing", [numbers([2, 0, 0])]) { x in [x[0]] },
-            PrimitiveSample(
-                LU(), "", [numbers([2, 3, 4])], slack: 20
-            ) { x in
-                var (pivots, permutations): ([Double], [Double]) = ([], [])
-                let factors = forEachMatrix(x[0]) { a in
-                    var a = a
-                    var order = Array(a.indices)
-                    for k in a.indices {
-                        let pivot = (k..<a.count).max { abs(a[$0][k]) < abs(a[$1][k]) } ?? k
-                        a.swapAt(k, pivot)
-                        order.swapAt(k, pivot)
-                        pivots.append(Double(pivot))
-                        for row in (k + 1)..<max(a.count, k + 1) {
-                            a[row][k] /= a[k][k]
-                            for column in (k + 1)..<4 { a[row][column] -= a[row][k] * a[k][column] }
+    static let linearAlgebra: [PrimitiveSample] = factors + systems + spectra
+
+    private static let factors: [PrimitiveSample] = [
+        PrimitiveSample(
+            "cholesky", "of symmetrized matrices", [positiveDefinite([2, 3, 3])],
+            evidence: .reference(slack: 50) { x in
+                var factor = PlainArray([2, 3, 3]) { _ in 0 }
+                for b in 0..<2 {
+                    for j in 0..<3 {
+                        for i in j..<3 {
+                            let dot = (0..<j).reduce(0) { $0 + factor[[b, i, $1]] * factor[[b, j, $1]] }
+                            let rest = x[0][[b, i, j]] - dot
+                            factor[[b, i, j]] = i == j ? rest.squareRoot() : rest / factor[[b, j, j]]
                         }
                     }
-                    permutations += order.map(Double.init)
-                    return a
                 }
-                return [
-                    PlainArray(x[0].shape, values: factors), PlainArray([2, 3], values: pivots),
-                    PlainArray([2, 3], values: permutations),
-                ]
-            },
-            PrimitiveSample(LU(), "of nothing", [numbers([3, 0])]) { x in
-                [x[0], PlainArray([0], values: []), PlainArray([3], values: [0, 1, 2])]
-            },
-            PrimitiveSample(
-                "luSolve", "", [positiveDefinite([2, 3, 3]), numbers([2, 3, 2])],
-                evidence: .reference(slack: 50) { x in
-                    let right = (0..<2).map { member in
-                        (0..<3).map { row in (0..<2).map { x[1][[member, row, $0]] } }
+                return [factor]
+            }
+        ) { [try cholesky($0[0])] },
+        PrimitiveSample(Cholesky(), "of nothing", [numbers([2, 0, 0])]) { x in x },
+        PrimitiveSample(
+            "qr", "tall", [tall], evidence: .parity(group: "linalg", operation: "qr_sign_fixed")
+        ) { try apply(QR(isFull: false), $0) },
+        PrimitiveSample(
+            "qr", "tall, full", [tall], derivative: .missing,
+            evidence: .parity(group: "linalg", operation: "qr_sign_fixed")
+        ) { try apply(QR(isFull: true), $0) },
+        PrimitiveSample(
+            "qr", "wide", [wide], derivative: .missing,
+            evidence: .parity(group: "linalg", operation: "qr_sign_fixed")
+        ) { try apply(QR(isFull: false), $0) },
+        PrimitiveSample(QR(isFull: false), "of nothing", [numbers([3, 0])]) { _ in
+            [PlainArray([3, 0], values: []), PlainArray([0, 0], values: [])]
+        },
+        PrimitiveSample(
+            "lu", "square", [matrix3], evidence: .parity(group: "linalg", operation: "solve")
+        ) { try apply(LU(), $0) },
+        PrimitiveSample(
+            "lu", "tall", [tall], evidence: .parity(group: "linalg", operation: "solve")
+        ) { try apply(LU(), $0) },
+        PrimitiveSample(
+            "lu", "wide", [wide], evidence: .parity(group: "linalg", operation: "solve")
+        ) { try apply(LU(), $0) },
+        PrimitiveSample(LU(), "of nothing", [numbers([0, 0])]) { x in
+            [x[0], PlainArray([0], values: []), PlainArray([0], values: [])]
+        },
+    ]
+
+    private static let systems: [PrimitiveSample] =
+        [false, true].flatMap { isTransposed in
+            [
+                PrimitiveSample(
+                    TriangularSolve(isLeft: true, isLower: true, isTransposed: isTransposed),
+                    "lower, left\(isTransposed ? ", transposed" : "")", [matrix3, numbers([3, 2])], slack: 50
+                ) { x in
+                    let a = PlainArray([3, 3]) { $0[1] <= $0[0] ? x[0][$0] : 0 }
+                    return [solved(isTransposed ? transposed(a) : a, x[1])]
+                },
+                PrimitiveSample(
+                    TriangularSolve(
+                        isLeft: false, isLower: false, isTransposed: isTransposed, isUnitDiagonal: true),
+                    "unit upper, right\(isTransposed ? ", transposed" : "")", [matrix3, numbers([2, 3])],
+                    slack: 50
+                ) { x in
+                    let a = PlainArray([3, 3]) { $0[1] > $0[0] ? x[0][$0] : $0[0] == $0[1] ? 1 : 0 }
+                    return [transposed(solved(isTransposed ? a : transposed(a), transposed(x[1])))]
+                },
+                PrimitiveSample(
+                    "luSolve", isTransposed ? "transposed" : "", [matrix3, numbers([3, 2])],
+                    evidence: .reference(slack: 50) { x in
+                        [solved(isTransposed ? transposed(x[0]) : x[0], x[1])]
                     }
-                    var member = -1
-                    return [
-                        PlainArray(
-                            [2, 3, 2],
-                            values: forEachMatrix(x[0]) { a in
-                                member += 1
-                                return solve(a, right[member])
-                            })
-                    ]
-                }
-            ) { x in
-                let factors = try apply(LU(), [stopGradient(x[0])])
-                return try apply(LUSolve(), [x[0], factors[0], factors[2], x[1]])
+                ) { x in
+                    let factors = try apply(LU(), [stopGradient(x[0])])
+                    return try apply(
+                        LUSolve(isTransposed: isTransposed), [x[0], factors[0], factors[2], x[1]])
+                },
+            ]
+        } + [
+            PrimitiveSample(TriangularSolve(), "of nothing", [numbers([0, 0]), numbers([0, 2])]) { x in [x[1]]
             },
             PrimitiveSample(
                 "luSolve", "of nothing", [numbers([0, 0]), numbers([0, 2])],
                 evidence: .reference(slack: 1) { x in [x[1]] }
-            ) { x in
-                let factors = try apply(LU(), [stopGradient(x[0])])
-                return try apply(LUSolve(), [x[0], factors[0], factors[2], x[1]])
+            ) {
+                [try solve($0[0], $0[1])]
             },
-            // Signs and the order of vectors are LAPACK's; values are the golden cases' business.
-            PrimitiveSample(
-                "qr", "", [numbers([2, 4, 3])], evidence: .parity(group: "linalg", operation: "qr")
-            ) { try apply(QR(isFull: false), $0) },
-            PrimitiveSample(
-                "qr", "full", [numbers([3, 3])], evidence: .parity(group: "linalg", operation: "qr")
-            ) { try apply(QR(isFull: true), $0) },
-            PrimitiveSample(
-                "qr", "of nothing", [numbers([3, 0])], evidence: .parity(group: "linalg", operation: "qr")
-            ) { try apply(QR(isFull: false), $0) },
-            PrimitiveSample(
-                "svd", "", [numbers([2, 4, 3])], evidence: .parity(group: "linalg", operation: "svd")
-            ) { try apply(SVD(vectors: .reduced), $0) },
-            PrimitiveSample(
-                "svd", "values", [numbers([3, 4])], evidence: .parity(group: "linalg", operation: "svd")
-            ) { try apply(SVD(vectors: .none), $0) },
-            PrimitiveSample(
-                "svd", "of nothing", [numbers([3, 0])], evidence: .parity(group: "linalg", operation: "svd")
-            ) { try apply(SVD(vectors: .reduced), $0) },
-            PrimitiveSample(
-                "eigh", "", [positiveDefinite([2, 3, 3])],
-                evidence: .parity(group: "linalg", operation: "eigh")
-            ) { try apply(SymmetricEigen(), [symmetrized($0[0])]) },
-            PrimitiveSample(
-                "eigh", "of nothing", [numbers([0, 0])], evidence: .parity(group: "linalg", operation: "eigh")
-            ) { try apply(SymmetricEigen(), $0) },
         ]
 
-    private static func positiveDefinite(_ shape: Shape) -> SampleInput {
-        SampleInput(type: TensorType(.float64, shape), values: .positiveDefinite)
-    }
-
-    private static let triangular: [PrimitiveSample] =
-        [
-            TriangularSolve(isLeft: true, isLower: true), TriangularSolve(isLeft: true, isTransposed: true),
-            TriangularSolve(isLeft: false, isLower: true, isUnitDiagonal: true),
-            TriangularSolve(isLeft: false, isLower: false, isTransposed: true),
-        ].map { solver in
-            PrimitiveSample(
-                solver, "left \(solver.isLeft), lower \(solver.isLower), transposed \(solver.isTransposed)",
-                [positiveDefinite([3, 3]), numbers(solver.isLeft ? [3, 2] : [2, 3])], slack: 50
-            ) { x in
-                var a = (0..<3).map { i in
-                    (0..<3).map { j in
-                        i == j
-                            ? (solver.isUnitDiagonal ? 1 : x[0][[i, i]])
-                            : (i > j) == solver.isLower ? x[0][[i, j]] : 0
-                    }
-                }
-                if solver.isTransposed { a = transposed(a) }
-                let b = (0..<x[1].shape[0]).map { i in (0..<x[1].shape[1]).map { x[1][[i, $0]] } }
-                let result = solver.isLeft ? solve(a, b) : transposed(solve(transposed(a), transposed(b)))
-                return [PlainArray(x[1].shape, values: result.flatMap { $0 })]
-            }
-        } + [
-            PrimitiveSample(TriangularSolve(), "of nothing", [numbers([0, 0]), numbers([0, 2])]) { x in [x[1]]
-            }
-        ]
+    private static let spectra: [PrimitiveSample] = [
+        PrimitiveSample(
+            "eigh", "of symmetrized matrices", [positiveDefinite([3, 3])],
+            evidence: .parity(group: "linalg", operation: "eigh_parts")
+        ) { try apply(SymmetricEigen(), [symmetrized($0[0])]) },
+        PrimitiveSample(SymmetricEigen(), "of nothing", [numbers([0, 0])]) { x in
+            [PlainArray([0], values: []), x[0]]
+        },
+        PrimitiveSample(
+            "svd", "values", [tall], evidence: .parity(group: "linalg", operation: "svd_values")
+        ) { try apply(SVD(vectors: .none), $0) },
+        PrimitiveSample(
+            "svd", "tall", [tall], evidence: .parity(group: "linalg", operation: "svd_reconstruct")
+        ) { try apply(SVD(vectors: .reduced), $0) },
+        PrimitiveSample(
+            "svd", "wide", [wide], evidence: .parity(group: "linalg", operation: "svd_reconstruct")
+        ) { try apply(SVD(vectors: .reduced), $0) },
+        PrimitiveSample(
+            "svd", "square, full", [matrix3], evidence: .parity(group: "linalg", operation: "svd_reconstruct")
+        ) { try apply(SVD(vectors: .full), $0) },
+        PrimitiveSample(
+            "svd", "tall, full", [tall], derivative: .missing,
+            evidence: .parity(group: "linalg", operation: "svd_reconstruct")
+        ) { try apply(SVD(vectors: .full), $0) },
+        PrimitiveSample(SVD(vectors: .full), "of nothing", [numbers([2, 0])], derivative: .missing) { _ in
+            [
+                PlainArray([0], values: []), PlainArray([2, 2], values: [1, 0, 0, 1]),
+                PlainArray([0, 0], values: []),
+            ]
+        },
+    ]
 }

@@ -47,7 +47,7 @@ extension PrimitiveTable {
     private static let none = WindowSlider(
         window: [7, 1], strides: [1, 1], low: [0, 0], high: [0, 0], dilation: [1, 1], windowDilation: [1, 1])
 
-    static let windows: [PrimitiveSample] =
+    static let slidingWindows: [PrimitiveSample] =
         sliders.flatMap { name, slider in
             reduction(.add, name, slider, 0) { $0 + $1 } + reduction(.multiply, name, slider, 1) { $0 * $1 }
                 + reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) }

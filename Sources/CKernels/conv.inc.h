@@ -1,6 +1,7 @@
 // Convolutions as products: rows of patches times the weights. The patches of one tile are gathered into scratch, a stretch
 // of the chain at a time, and go through the matrix micro-kernel; nothing of the size of all patches ever exists.
-// An input_dilation is taken apart first: outputs of one remainder see the same taps, a convolution without holes.
+// Where pixels lie one after the other (NHWC), tiles of the input are copied with their margins instead, and patches read in
+// place: a line of taps is a run of it. An input_dilation is taken apart first: outputs of one remainder see the same taps, a convolution without holes.
 // Included once per instruction set.
 
 enum {
@@ -10,6 +11,9 @@ enum {
     CONV_A_FLOATS = SPK_PACKED_ROWS * (SPK_PACKED_DEPTH + 16),
     CONV_COLUMNS = 256,    // most columns per tile whose results go through scratch
     CONV_LEAST_TILES = 8,
+    CONV_LEAST_TILES_ACROSS = 4, // short rows of patches cost too much
+    CONV_MARGIN_FLOATS = 6144,   // of the input per tile with margins, if one line of results needs no more
+    CONV_LEAST_LINE = 8,         // of taps, and of results, for reading in place
     CONV_GROUP_LANES = 64, // groups per tile of grouped sums
 };
 
@@ -35,6 +39,7 @@ typedef struct {
     int64_t w_k, c_row; // c_row 0: the results' rows have no common stride
     bool across;        // patches as [k][row]
     int64_t tile_rows, row_tiles, tile_columns, column_tiles, depth, packed_group;
+    int64_t line_floats; // of the input with margins
 } conv_phase;
 
 static void conv_side_prepare(conv_side *side, const int64_t *x_strides) {
@@ -214,6 +219,107 @@ static void run_conv_tile(void *context, int64_t tile) {
     }
 }
 
+// MARK: Reading in place
+
+/// The floats of the input that a line of results sees, and whether the layout allows to read in place.
+static bool conv_reads_in_place(conv_phase *phase) {
+    const spk_conv *conv = phase->conv;
+    const conv_side *rows = &phase->rows, *taps = &phase->taps;
+    bool pixels = conv->x.strides[5] == conv->channels && (conv->channels == 1 || conv->x.strides[2] == 1);
+    if (!pixels || !(taps->other_inner || taps->count == conv->channels || conv->channels == 1) ||
+        taps->count == 0 || (taps->size[2] > 1 && taps->step[2] != 1) || rows->other_inner ||
+        taps->size[2] * conv->channels < CONV_LEAST_LINE || rows->size[2] < CONV_LEAST_LINE ||
+        (conv->out.strides[2] != 1 && conv->features > 1)) {
+        return false;
+    }
+    phase->line_floats = ((rows->size[2] - 1) * rows->step[2] + taps->size[2]) * conv->channels;
+    int64_t taps_lines = (taps->size[1] - 1) * taps->step[1] + 1;
+    int64_t room = SPK_MAX(
+        (int64_t)CONV_MARGIN_FLOATS, taps->size[0] * taps_lines * phase->line_floats);
+    if (room > CONV_A_FLOATS - 16) { return false; }
+    // As many lines of results as fit, at least one.
+    int64_t most = (room / (taps->size[0] * phase->line_floats) - taps_lines) / rows->step[1] + 1;
+    phase->tile_rows = SPK_MIN(most, rows->size[1]);
+    return true;
+}
+
+/// Lines of x from `line` on, with zeros around.
+static void conv_copy_margins(
+    const conv_phase *phase, const float *x, float *target, int64_t plane, int64_t line, int64_t lines) {
+    const spk_conv *conv = phase->conv;
+    const int64_t *extent = conv->input;
+    int64_t floats = phase->line_floats, from = phase->base[2] * conv->channels;
+    int64_t begin = SPK_MIN(SPK_MAX(-from, (int64_t)0), floats);
+    int64_t end = SPK_MAX(SPK_MIN(extent[2] * conv->channels - from, floats), begin);
+    for (int64_t l = line; l < line + lines; l++, target += floats) {
+        if (plane < 0 || plane >= extent[0] || l < 0 || l >= extent[1] || begin == end) {
+            conv_zeros(target, floats);
+            continue;
+        }
+        if (begin > 0) { conv_zeros(target, begin); }
+        conv_copy(
+            target + begin, x + plane * conv->x.strides[3] + l * conv->x.strides[4] + from + begin, 1, end - begin);
+        if (end < floats) { conv_zeros(target + end, floats - end); }
+    }
+}
+
+/// Some lines of results of one member and plane.
+static void run_conv_lines_tile(void *context, int64_t tile) {
+    const conv_phase *phase = context;
+    const spk_conv *conv = phase->conv;
+    const conv_side *rows = &phase->rows, *taps = &phase->taps;
+    float *margins = spk_get_scratch()->packed_a;
+    int64_t first = tile % phase->row_tiles * phase->tile_rows, rest = tile / phase->row_tiles;
+    int64_t last = SPK_MIN(first + phase->tile_rows, rows->size[1]);
+    int64_t plane = rest % rows->size[0];
+    rest /= rows->size[0];
+    int64_t member = rest % conv->batch, group = rest / conv->batch;
+    const float *x = phase->x + group * conv->x.strides[0] + member * conv->x.strides[1];
+    float *out = phase->out + group * conv->out.strides[0] + member * conv->out.strides[1] +
+        plane * phase->out_stride[0];
+    int64_t lines = (last - first - 1) * rows->step[1] + (taps->size[1] - 1) * taps->step[1] + 1;
+    int64_t plane_floats = lines * phase->line_floats;
+    for (int64_t t = 0; t < taps->size[0]; t++) {
+        conv_copy_margins(
+            phase, x, margins + t * plane_floats, phase->base[0] + plane * rows->step[0] + t * taps->step[0],
+            phase->base[1] + first * rows->step[1], lines);
+    }
+    int64_t width = rows->size[2], groups = spk_ceil_div(width, GEMM_ROWS);
+    micro_call call = {
+        .a_row = rows->step[2] * conv->channels,
+        .a_k = 1,
+        .b_k = phase->w_k,
+        .c_row = phase->out_stride[2],
+        .init_row = phase->out_stride[2],
+        .k = taps->size[2] * conv->channels,
+    };
+    for (int64_t column = 0; column < conv->features;) {
+        int vectors = panel_vectors(conv->features - column, false);
+        int64_t present = SPK_MIN(conv->features - column, (int64_t)(16 * vectors));
+        const float *w = phase->w + group * phase->packed_group + column;
+        const micro_kernel *kernels = micro_kernels[vectors][present < 16 * vectors];
+        call.tail = (int)(present - 16 * (vectors - 1));
+        for (int64_t line = first; line < last; line++) {
+            int64_t r = 0;
+            for (int64_t g = 0; g < groups; g++) {
+                int64_t size = width / groups + (g < width % groups);
+                call.c = out + line * phase->out_stride[1] + r * phase->out_stride[2] + column;
+                call.init = NULL;
+                call.b = w;
+                for (int64_t t = 0; t < taps->size[0] * taps->size[1]; t++) {
+                    int64_t from = (line - first) * rows->step[1] + t % taps->size[1] * taps->step[1];
+                    call.a = margins + t / taps->size[1] * plane_floats + from * phase->line_floats + r * call.a_row;
+                    kernels[size](&call);
+                    call.init = call.c;
+                    call.b += call.k * call.b_k;
+                }
+                r += size;
+            }
+        }
+        column += present;
+    }
+}
+
 // MARK: One feature per group (depthwise), vectors along the groups
 
 static void run_conv_groups_tile(void *context, int64_t tile) {
@@ -381,6 +487,17 @@ static void run_conv_phase(
         conv_pack_weights(&phase, axes, packed);
         phase.w = packed;
     }
+    if (conv_reads_in_place(&phase)) {
+        int64_t planes = conv->groups * conv->batch * phase.rows.size[0];
+        if (used != NULL) {
+            int64_t wanted = spk_ceil_div(CONV_LEAST_TILES, planes);
+            phase.tile_rows = SPK_MIN(phase.tile_rows, spk_ceil_div(phase.rows.size[1], wanted));
+        }
+        phase.row_tiles = spk_ceil_div(phase.rows.size[1], phase.tile_rows);
+        phase.tile_rows = spk_ceil_div(phase.rows.size[1], phase.row_tiles);
+        spk_pool_run(used, planes * phase.row_tiles, run_conv_lines_tile, &phase);
+        return;
+    }
     phase.c_row = conv_row_stride(&phase);
     // The side with the longer runs lies along.
     int64_t along = phase.taps.count > 0 && phase.taps.stride == 1 ? phase.taps.line : 0;
@@ -393,14 +510,15 @@ static void run_conv_phase(
     int64_t row_floats = spk_ceil_div(phase.depth, 16) * 16 + 16;
     int64_t room = phase.across ? CONV_ROWS : SPK_MIN((CONV_A_FLOATS - 16) / row_floats, (int64_t)CONV_ROWS);
     room = room / 14 * 14;
-    int64_t wanted = spk_ceil_div(CONV_LEAST_TILES, conv->groups);
+    int64_t least = phase.across ? CONV_LEAST_TILES_ACROSS : CONV_LEAST_TILES;
+    int64_t wanted = spk_ceil_div(least, conv->groups);
     int64_t rows = SPK_MAX(spk_ceil_div(phase.rows.count, wanted), (int64_t)14);
     phase.tile_rows = used == NULL ? room : SPK_MIN(room, rows);
     phase.row_tiles = spk_ceil_div(phase.rows.count, phase.tile_rows);
     phase.tile_rows = spk_ceil_div(phase.rows.count, phase.row_tiles);
     int64_t most_columns = phase.c_row != 0 ? conv->features : CONV_COLUMNS;
-    if (used != NULL && phase.row_tiles * conv->groups < CONV_LEAST_TILES) {
-        int64_t share = spk_ceil_div(CONV_LEAST_TILES, phase.row_tiles * conv->groups);
+    if (used != NULL && phase.row_tiles * conv->groups < least) {
+        int64_t share = spk_ceil_div(least, phase.row_tiles * conv->groups);
         most_columns = SPK_MIN(most_columns, spk_ceil_div(spk_ceil_div(conv->features, share), 32) * 32);
     }
     phase.tile_columns = SPK_MIN(conv->features, most_columns);

@@ -238,7 +238,7 @@ extension KernelTests {
                         low: [0, 1, 1], dilation: [1, 2, 2], isChannelsFirst: isChannelsFirst), layout)
                 check(
                     Geometry(
-                        batch: 16, channels: 2, features: 16, input: [2, 9, 12], kernel: [1, 9, 12],
+                        batch: 16, channels: 2, features: 16, input: [2, 5, 22], kernel: [1, 5, 22],
                         low: [0, 1, 1], high: [0, 1, 1], isChannelsFirst: isChannelsFirst), layout)
             }
         }

@@ -103,6 +103,8 @@ enum {
     SPK_PACKED_DEPTH = 256,         // of matrix panels
     SPK_PACKED_COLUMNS = 256,
     SPK_PACKED_ROWS = 112,
+    SPK_PRODUCT_TILE = 32768,       // elements of a product that wait for their epilogue, with padding
+    SPK_PRODUCT_PADDING = 8192,
     SPK_REDUCE_PARTIALS = 8192,     // partial results that threads may leave to the caller
 };
 
@@ -115,6 +117,7 @@ typedef struct {
     _Alignas(64) char raw[SPK_BLOCK * 8 + 128];
     _Alignas(64) float packed_b[SPK_PACKED_DEPTH * SPK_PACKED_COLUMNS];
     _Alignas(64) float packed_a[SPK_PACKED_ROWS * (SPK_PACKED_DEPTH + 16)];
+    _Alignas(64) float product[SPK_PRODUCT_TILE + SPK_PRODUCT_PADDING];
     _Alignas(64) char reduce_partials[SPK_REDUCE_PARTIALS * 8];
 } spk_scratch;
 

@@ -133,9 +133,15 @@ typedef struct {
 /// the order of k, starting from init (0 when init.slot < 0). float32, A, B, init and C.
 /// Strides are in elements: operand strides[0] over the batch, then [1] rows, [2] columns (A: i, k; B: k, j). init may
 /// have strides 0 (a bias). C is written with its strides too (columns must be contiguous: strides[2] == 1).
+///
+/// `epilogue`, if there is one, is elementwise work over [batch, m, n] that runs on each tile of C as soon as it is
+/// computed. Its operand number `product` is C; with c.slot < 0 (and no init)
+/// nobody else reads C, which then never gets to memory.
 typedef struct {
     int64_t batch, m, n, k;
     spk_operand a, b, init, c;
+    const spk_fused *epilogue;
+    int32_t product;
 } spk_gemm;
 
 /// The same sum for float64 and the integer types (dtype of A, B and C alike), a plain loop in the same order.

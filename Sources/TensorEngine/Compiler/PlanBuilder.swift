@@ -290,31 +290,37 @@ public struct PlanBuilder {
     mutating func contract(
         _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand
     ) {
+        var product = product(lhs, lhsGroups, rhs, rhsGroups)
+        let c = target.kernelOperand(strides: [Int(product.gemm.m * product.gemm.n), Int(product.gemm.n), 1])
+        if lhs.type.dtype == .float32 {
+            product.gemm.c = c
+            step(product.gemm, spk_run_gemm, reads: product.operands, writes: [target])
+        } else {
+            let gemm = product.gemm
+            step(
+                spk_matmul_plain(
+                    batch: gemm.batch, m: gemm.m, n: gemm.n, k: gemm.k, a: gemm.a, b: gemm.b, c: c),
+                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain,
+                reads: product.operands, writes: [target])
+        }
+    }
+
+    /// The arguments of a product that is written nowhere yet, and its operands.
+    mutating func product(
+        _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]]
+    ) -> (gemm: spk_gemm, operands: [Operand]) {
         let (a, aStrides) = grouped(lhs, lhsGroups)
         let (b, bStrides) = grouped(rhs, rhsGroups)
         func size(_ operand: Operand, _ axes: [Int]) -> Int64 {
             Int64(axes.reduce(1) { $0 * operand.type.shape[$1] })
         }
-        let (batch, m, n, k) = (
-            size(lhs, lhsGroups[0]), size(lhs, lhsGroups[1]), size(rhs, rhsGroups[2]), size(lhs, lhsGroups[2])
-        )
-        let c = target.kernelOperand(strides: [Int(m * n), Int(n), 1])
-        if lhs.type.dtype == .float32 {
-            var none = spk_operand()
-            none.slot = -1
-            step(
-                spk_gemm(
-                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
-                    b: b.kernelOperand(strides: bStrides), init: none, c: c),
-                spk_run_gemm, reads: [a, b], writes: [target])
-        } else {
-            step(
-                spk_matmul_plain(
-                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
-                    b: b.kernelOperand(strides: bStrides), c: c),
-                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain, reads: [a, b],
-                writes: [target])
-        }
+        var none = spk_operand()
+        none.slot = -1
+        let gemm = spk_gemm(
+            batch: size(lhs, lhsGroups[0]), m: size(lhs, lhsGroups[1]), n: size(rhs, rhsGroups[2]),
+            k: size(lhs, lhsGroups[2]), a: a.kernelOperand(strides: aStrides),
+            b: b.kernelOperand(strides: bStrides), init: none, c: none, epilogue: nil, product: 0)
+        return (gemm, [a, b])
     }
 
     /// The operand with each group of dimensions as one stride: as it lies, or copied where a group is not one run.
@@ -329,7 +335,7 @@ public struct PlanBuilder {
     }
 
     /// The stride of a group of dimensions taken as one, or nil if they are not one run.
-    private func stride(of axes: [Int], in operand: Operand) -> Int? {
+    func stride(of axes: [Int], in operand: Operand) -> Int? {
         let axes = axes.filter { operand.type.shape[$0] != 1 }
         for (a, b) in zip(axes, axes.dropFirst())
         where operand.layout.strides[a] != operand.layout.strides[b] * operand.type.shape[b] { return nil }

@@ -79,7 +79,9 @@ struct Binary: Primitive {
 
     var lowering: LoweringRule {
         .elementwise { code, registers, inputs, _ in
-            [emit(&code, registers[0], registers[1], inputs[0].dtype)]
+            let dtype = inputs[0].dtype
+            let y = emit(&code, registers[0], registers[1], dtype.accumulation)
+            return [dtype.isHalfPrecision && !isComparison ? code.convert(y, from: .float32, to: dtype) : y]
         }
     }
 }
@@ -301,6 +303,10 @@ public func fmin(_ a: some TensorConvertible, _ b: some TensorConvertible) throw
 public func pow(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.pow, a, b, .numbers)
 }
+/// a to the power b, in floats.
+public func floatPower(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.pow, a, b, .floats)
+}
 /// log(eᵃ + eᵇ) without overflow.
 public func logAddExp(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.logAddExp, a, b, .floats)
@@ -352,4 +358,28 @@ public func greater(_ a: some TensorConvertible, _ b: some TensorConvertible) th
 }
 public func greaterEqual(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.greaterEqual, a, b)
+}
+
+/// Where |a - b| ≤ `atol` + `rtol` · |b|; infinities are close to themselves, and NaN is with `equalNaN`.
+public func isClose(
+    _ a: some TensorConvertible, _ b: some TensorConvertible, rtol: Double = 1e-5, atol: Double = 1e-8,
+    equalNaN: Bool = false
+) throws -> Tensor {
+    let (x, y) = try broadcastOperands(a, b, for: "isClose", .floats)
+    let isNear = try lessEqual(abs(x - y), rtol * abs(y) + atol)
+    let result = try select(and(isFinite(x), isFinite(y)), isNear, equal(x, y))
+    return equalNaN ? try or(result, and(isNaN(x), isNaN(y))) : result
+}
+
+/// Whether all elements are close, as `isClose` says.
+public func allClose(
+    _ a: some TensorConvertible, _ b: some TensorConvertible, rtol: Double = 1e-5, atol: Double = 1e-8,
+    equalNaN: Bool = false
+) throws -> Tensor {
+    try all(isClose(a, b, rtol: rtol, atol: atol, equalNaN: equalNaN))
+}
+
+/// Whether two tensors have one shape and equal elements.
+public func arrayEqual(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+    a.shape == b.shape ? try all(equal(a, b)) : try full([], 0, dtype: .bool)
 }

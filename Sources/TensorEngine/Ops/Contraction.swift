@@ -119,12 +119,11 @@ struct DotGeneral: Primitive {
     }
 
     var lowering: LoweringRule {
-        .kernel { builder, inputs, outputs in
-            let (lhs, rhs) = (inputs[0], inputs[1])
-            let (lhsFree, rhsFree) = (lhsFree(lhs.type.shape.rank), rhsFree(rhs.type.shape.rank))
-            builder.contract(
-                lhs, [lhsBatch, lhsFree, lhsContracting], rhs, [rhsBatch, rhsContracting, rhsFree],
-                to: outputs[0])
+        .contraction { lhs, rhs in
+            (
+                [lhsBatch, lhsFree(lhs.shape.rank), lhsContracting],
+                [rhsBatch, rhsContracting, rhsFree(rhs.shape.rank)]
+            )
         }
     }
 }

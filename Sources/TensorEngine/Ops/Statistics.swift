@@ -31,8 +31,8 @@ public func mean(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws
 public func variance(
     _ x: Tensor, axes: [Int]? = nil, ddof: Int = 0, keepDims: Bool = false
 ) throws -> Tensor {
-    let (difference, overflow) = try reducedCount(x, axes, for: "variance").subtractingReportingOverflow(ddof)
-    let divisor = !overflow && difference > 0 ? Double(difference) : Double.nan
+    let difference = try Double(reducedCount(x, axes, for: "variance")) - Double(ddof)
+    let divisor = difference > 0 ? difference : .nan
     return try inFloats(x) {
         let centered = try $0 - mean($0, axes: axes, keepDims: true)
         return try sum(square(centered), axes: axes, keepDims: keepDims) / divisor
@@ -44,13 +44,11 @@ public func std(_ x: Tensor, axes: [Int]? = nil, ddof: Int = 0, keepDims: Bool =
     try sqrt(variance(x, axes: axes, ddof: ddof, keepDims: keepDims))
 }
 
-/// `x` less its mean, over its standard deviation, along `axes` (jax.nn.standardize). The variance is E[x²] - E[x]², cut off at
-/// 0; that difference of nearly equal numbers is rounded once, as XLA contracts it.
+/// `x` less its mean, over its standard deviation, along `axes`. jax.nn.standardize takes E[x²] - E[x]² for the variance; the mean
+/// of the squared distances is the same number without that difference's loss of digits.
 public func standardize(_ x: Tensor, axes: [Int] = [-1], epsilon: Double = 1e-5) throws -> Tensor {
-    let center = try mean(x, axes: axes, keepDims: true)
-    let meanSquare = try mean(square(x), axes: axes, keepDims: true)
-    let spread = try maximum(FusedMultiplyAdd()(-center, center, meanSquare), 0)
-    return try (x - center) * rsqrt(spread + epsilon)
+    let centered = try x - mean(x, axes: axes, keepDims: true)
+    return try centered * rsqrt(mean(square(centered), axes: axes, keepDims: true) + epsilon)
 }
 
 /// The largest less the smallest element over `axes` (all without).

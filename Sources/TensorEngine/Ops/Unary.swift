@@ -79,7 +79,15 @@ struct Unary: Primitive {
     }
 
     var lowering: LoweringRule {
-        .elementwise { code, registers, inputs, _ in [emit(&code, registers[0], inputs[0].dtype)] }
+        .elementwise { code, registers, inputs, outputs in
+            let dtype = inputs[0].dtype
+            // Half precision is rounded once, however many instructions there are.
+            let y = emit(&code, registers[0], dtype.accumulation)
+            return [
+                dtype.isHalfPrecision && outputs[0].dtype == dtype
+                    ? code.convert(y, from: .float32, to: dtype) : y
+            ]
+        }
     }
 }
 

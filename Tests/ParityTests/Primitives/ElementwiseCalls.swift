@@ -92,7 +92,9 @@ extension PrimitiveCall {
             let (quotient, remainder) = try divmod(a, b)
             return [quotient, remainder]
         }
-        return try (arithmetic(a, b) ?? comparison(a, b) ?? bitwise(a, b)).map { [$0] }
+        guard let result = try arithmetic(a, b) ?? comparison(a, b) ?? bitwise(a, b) else { return nil }
+        try only()
+        return [result]
     }
 
     private func arithmetic(_ a: any TensorConvertible, _ b: any TensorConvertible) throws -> Tensor? {
@@ -101,7 +103,8 @@ extension PrimitiveCall {
         case "subtract": try combine(a, b, { try $0 - $1 }, { try $0 - $1 })
         case "multiply": try combine(a, b, { try $0 * $1 }, { try $0 * $1 })
         case "divide": try combine(a, b, { try $0 / $1 }, { try $0 / $1 })
-        case "power", "float_power": try pow(a, b)
+        case "power": try pow(a, b)
+        case "float_power": try floatPower(a, b)
         case "floor_divide": try floorDivide(a, b)
         case "mod", "remainder": try mod(a, b)
         case "fmod": try fmod(a, b)
@@ -125,6 +128,9 @@ extension PrimitiveCall {
 
     private func comparison(_ a: any TensorConvertible, _ b: any TensorConvertible) throws -> Tensor? {
         switch name {
+        case "isclose": try isClose(a, b)
+        case "allclose": try allClose(a, b)
+        case "array_equal": try arrayEqual(tensor(a), tensor(b))
         case "maximum": try maximum(a, b)
         case "minimum": try minimum(a, b)
         case "fmax": try fmax(a, b)

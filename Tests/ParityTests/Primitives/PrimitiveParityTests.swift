@@ -20,7 +20,7 @@ struct PrimitiveParityTests {
             ("reductions", 0),
             ("shapes", 52),
             ("special_values", 1),
-            ("transforms", 8),
+            ("transforms", 6),
             ("unary", 0),
         ])
     func primitives(group: String, notBuilt: Int) throws {

@@ -597,6 +597,94 @@ static void run_matmul_row(void *context, int64_t tile) {
     }
 }
 
+// float64: a panel of 16 columns of B is packed, and a few rows of C at a time are kept in registers along it. The order of
+// each element's sum is that of the plain loop.
+#if SPK_LEVEL_NUMBER == 2
+enum { F64_ROWS = 8 };
+#define FOR_F64_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#else
+enum { F64_ROWS = 2 };
+#define FOR_F64_ROWS(X) X(1) X(2)
+#endif
+enum {
+    F64_DEPTH = 256,     // k per pass over a panel; C is stored and loaded again between passes, exactly
+    F64_TILE_ROWS = 128, // rows that share a packed panel
+};
+
+typedef struct {
+    const double *a, *panel;
+    double *c;
+    int64_t a_row, a_k, c_row, k;
+    int columns;
+    bool continues; // on what earlier passes left in C
+} f64_call;
+
+SPK_INLINE void f64_micro(const int rows, const f64_call *call) {
+    f64x16 sum[F64_ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        sum[r] = (f64x16)(0.0);
+        if (call->continues) {
+            for (int j = 0; j < call->columns; j++) { sum[r][j] = call->c[r * call->c_row + j]; }
+        }
+    }
+    for (int64_t k = 0; k < call->k; k++) {
+        f64x16 column = LOAD16(f64x16, call->panel, 16 * k);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            f64x16 row = (f64x16)(call->a[r * call->a_row + k * call->a_k]);
+            sum[r] = __builtin_elementwise_fma(row, column, sum[r]);
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        _Alignas(64) double values[16];
+        memcpy(values, &sum[r], sizeof values);
+        memcpy(call->c + r * call->c_row, values, (size_t)call->columns * sizeof(double));
+    }
+}
+
+#define F64_MICRO(ROWS) static void f64_micro_##ROWS(const f64_call *call) { f64_micro(ROWS, call); }
+#define F64_ENTRY(ROWS) [ROWS] = f64_micro_##ROWS,
+FOR_F64_ROWS(F64_MICRO)
+static void (*const f64_micros[F64_ROWS + 1])(const f64_call *) = {FOR_F64_ROWS(F64_ENTRY)};
+
+/// One panel of columns of one tile of rows.
+static void run_f64_tile(void *context, int64_t tile) {
+    const matmul_run *run = context;
+    const spk_matmul_plain *matmul = run->matmul;
+    const int64_t *sa = matmul->a.strides, *sb = matmul->b.strides, *sc = matmul->c.strides;
+    int64_t panels = spk_ceil_div(matmul->n, 16), row_tiles = spk_ceil_div(matmul->m, F64_TILE_ROWS);
+    int64_t batch = tile / (panels * row_tiles), first = tile / panels % row_tiles * F64_TILE_ROWS;
+    int64_t column = tile % panels * 16, last = SPK_MIN(first + F64_TILE_ROWS, matmul->m);
+    const double *a = (const double *)run->a + batch * sa[0];
+    const double *b = (const double *)run->b + batch * sb[0] + column * sb[2];
+    double *c = (double *)run->c + batch * sc[0] + column;
+    int columns = (int)SPK_MIN(matmul->n - column, (int64_t)16);
+    _Alignas(64) double panel[F64_DEPTH * 16];
+    for (int64_t start = 0; start == 0 || start < matmul->k; start += F64_DEPTH) {
+        int64_t depth = SPK_MIN(matmul->k - start, (int64_t)F64_DEPTH);
+        for (int64_t k = 0; k < depth; k++) {
+            const double *line = b + (start + k) * sb[1];
+            for (int j = 0; j < columns; j++) { panel[16 * k + j] = line[j * sb[2]]; }
+            for (int j = columns; j < 16; j++) { panel[16 * k + j] = 0; }
+        }
+        for (int64_t row = first; row < last; row += F64_ROWS) {
+            f64_call call = {
+                .a = a + row * sa[1] + start * sa[2],
+                .panel = panel,
+                .c = c + row * sc[1],
+                .a_row = sa[1],
+                .a_k = sa[2],
+                .c_row = sc[1],
+                .k = depth,
+                .columns = columns,
+                .continues = start > 0,
+            };
+            f64_micros[SPK_MIN(last - row, (int64_t)F64_ROWS)](&call);
+        }
+    }
+}
+
 static void run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool) {
     const spk_matmul_plain *matmul = arguments;
     if (matmul->batch <= 0 || matmul->m <= 0 || matmul->n <= 0) { return; }
@@ -608,5 +696,11 @@ static void run_matmul_plain(const void *arguments, void *const *slots, spk_pool
         .c = spk_address(slots, matmul->c.slot, matmul->c.offset, dtype),
     };
     double work = (double)matmul->m * (double)matmul->n * (double)matmul->k * (double)matmul->batch;
-    spk_pool_run(work < GEMM_PARALLEL_WORK ? NULL : pool, matmul->batch * matmul->m, run_matmul_row, &run);
+    if (work < GEMM_PARALLEL_WORK) { pool = NULL; }
+    if (dtype == SPK_FLOAT64 && matmul->c.strides[2] == 1) {
+        int64_t tiles = spk_ceil_div(matmul->n, 16) * spk_ceil_div(matmul->m, F64_TILE_ROWS);
+        spk_pool_run(pool, matmul->batch * tiles, run_f64_tile, &run);
+        return;
+    }
+    spk_pool_run(pool, matmul->batch * matmul->m, run_matmul_row, &run);
 }

@@ -28,7 +28,7 @@ typedef uint64_t u64x16 __attribute__((ext_vector_type(16)));
 /// The kernels of one instruction set.
 typedef struct {
     spk_level level;
-    spk_kernel fused, gemm, matmul_plain, reduce, cumulative, copy;
+    spk_kernel fused, gemm, matmul_plain, conv, window, window_gather, window_scatter, reduce, cumulative, copy;
 } spk_table;
 
 extern const spk_table spk_table_portable;

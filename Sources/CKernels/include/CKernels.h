@@ -144,11 +144,50 @@ typedef struct {
     int32_t product;
 } spk_gemm;
 
-/// The same sum for float64 and the integer types (dtype of A, B and C alike), a plain loop in the same order.
+/// The same sum for float64 and the integer types (dtype of A, B and C alike), in the same order.
 typedef struct {
     int64_t batch, m, n, k;
     spk_operand a, b, c;
 } spk_matmul_plain;
+
+// MARK: Convolutions and windows
+
+/// out[g, n, o, f] = sum over taps t and channels c of x[g, n, position, c] * w[g, t, c, f] for each of `groups` groups, where
+/// position * input_dilation = o * stride + t * kernel_dilation - padding in each of three spatial dimensions (unused
+/// ones in front have size 1). Positions outside of x count as zeros; taps that fall between its elements
+/// (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
+/// feature (w), batch, feature (out), then the spatial ones.
+///
+/// float32: every element is one chain of fused multiply-adds from 0, in the order (t, c), or (c, t) with channels_first.
+/// w's features must be contiguous and (t, c), or (c, t), one run of constant stride. `packed` is a slot with room for a
+/// group's w without gaps, all groups one after the other, at `packed_offset`; needed where an input_dilation is > 1 (else -1).
+/// float64 and integers (plain loops in the same order; any strides).
+typedef struct {
+    int64_t groups, batch, features, channels;
+    int64_t input[3], kernel[3], output[3];
+    int64_t stride[3], padding[3], input_dilation[3], kernel_dilation[3];
+    int32_t channels_first, packed;
+    int64_t packed_offset;
+    spk_operand x, w, out;
+} spk_conv;
+
+typedef enum { SPK_WINDOW_ADD, SPK_WINDOW_MUL, SPK_WINDOW_MAX, SPK_WINDOW_MIN /* NaN wins */ } spk_window_reduction;
+
+/// Reductions over windows: dst[o] = reduction over t of src[position], position * dilation = o * stride + t *
+/// window_dilation - padding in each dimension, in row-major order of t; positions outside of src, or between its elements,
+/// count as the identity (0, 1, the lowest, the highest). All dense.
+///
+/// spk_run_window_gather and spk_run_window_scatter find the window's first extremum of `key` (MAX, MIN; shaped as src),
+/// and move values of dtype: dst[o] = src[there], and dst[there] += src[o] in the order of o (dst, of key's shape, begins with
+/// zeros). A window without elements of `key` gives 0, and adds nothing. `key_dtype` is the type of key, `dtype` that of src and dst.
+/// `dims` is the shape of src (or key), `output` the number of windows.
+typedef struct {
+    int32_t reduction, dtype, key_dtype, rank;
+    int64_t dims[SPK_MAX_RANK], output[SPK_MAX_RANK], window[SPK_MAX_RANK];
+    int64_t stride[SPK_MAX_RANK], padding[SPK_MAX_RANK], dilation[SPK_MAX_RANK], window_dilation[SPK_MAX_RANK];
+    int32_t src, key, dst;
+    int64_t src_offset, key_offset, dst_offset;
+} spk_window;
 
 // MARK: Reductions
 
@@ -235,6 +274,40 @@ typedef struct {
 } spk_argsort;
 int64_t spk_argsort_scratch_bytes(int64_t count);
 
+/// dst[o, i] = where values[o, i] (dense [outer, queries]) goes in the ascending row o of `sorted` (dense [outer, count]), as
+/// int32: before the elements that are equal to it, or behind them (`right`). In argsort's order: NaN last, -0 equal to 0.
+typedef struct {
+    int32_t dtype, right;
+    int64_t outer, count, queries;
+    int32_t sorted, values, dst;
+    int64_t sorted_offset, values_offset, dst_offset;
+} spk_search_sorted;
+
+/// Copies of windows whose place is known only when the step runs. `window` copies the window of one member, whose source
+/// (or target, with `moves_target`) is moved by start[k] * moved_strides[k] for each of `axes` dimensions. Member b's
+/// start[k] is the int32 at starts[k] + b * start_strides[k]; a negative one counts from the end (sizes[k] is added), and
+/// then it is limited to 0...limits[k]. `whole` is copied first, as a background, if it has a rank and is not the same memory.
+typedef struct {
+    spk_copy whole, window;
+    int32_t moves_target, axes;
+    int64_t members, src_member_stride, dst_member_stride; // in elements
+    int32_t starts[SPK_MAX_RANK];                          // slots
+    int64_t start_offsets[SPK_MAX_RANK], start_strides[SPK_MAX_RANK];
+    int64_t sizes[SPK_MAX_RANK], limits[SPK_MAX_RANK], moved_strides[SPK_MAX_RANK];
+} spk_dynamic_window;
+
+typedef enum { SPK_UPDATE_SET, SPK_UPDATE_ADD, SPK_UPDATE_MUL, SPK_UPDATE_MIN, SPK_UPDATE_MAX /* NaN wins */ } spk_update;
+
+/// dst = operand, then dst[o, index(j), i] = update(dst[o, index(j), i], src[o, j, i]) in the order of j, so that of several
+/// SETs the last one stays. operand and dst are dense [outer, count, inner], and may be the same memory. Indices outside are
+/// dropped. bool: ADD and MAX are or, MUL and MIN are and. float16 and bfloat16 compute in float32 and round each time.
+typedef struct {
+    int32_t dtype, update; // spk_update
+    int64_t outer, count, inner, indices;
+    int32_t operand, src, index, dst;
+    int64_t operand_offset, src_offset, index_offset, dst_offset;
+} spk_scatter;
+
 // MARK: Plans
 
 /// One step: `run(arguments, slots, pool)`. `arguments` points to one of the structs above.
@@ -247,6 +320,10 @@ typedef struct {
 void spk_run_fused(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_conv(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_gather(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_reduce(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_cumulative(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_copy(const void *arguments, void *const *slots, spk_pool *pool);
@@ -256,6 +333,9 @@ void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *po
 void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_argsort(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_search_sorted(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 
 // MARK: Control flow: steps that run steps
 

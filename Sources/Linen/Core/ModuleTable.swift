@@ -100,8 +100,8 @@ extension ModuleContext {
     /// What a module has of its own in each collection.
     fileprivate func ownCounts(_ scope: Scope) -> [String: ModuleTableRow.Count] {
         var result: [String: ModuleTableRow.Count] = [:]
-        for collection in store.collections {
-            guard let branch = store.branch(collection, scope.path) else { continue }
+        for collection in regions[0].store.collections {
+            guard let branch = regions[0].store.branch(collection, scope.path) else { continue }
             var count = ModuleTableRow.Count(elements: 0, bytes: 0)
             for name in branch.names {
                 guard case .leaf(let tree) = branch[name] else { continue }

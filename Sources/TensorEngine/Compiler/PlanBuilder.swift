@@ -300,8 +300,7 @@ public struct PlanBuilder {
             step(
                 spk_matmul_plain(
                     batch: gemm.batch, m: gemm.m, n: gemm.n, k: gemm.k, a: gemm.a, b: gemm.b, c: c),
-                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain,
-                reads: product.operands, writes: [target])
+                spk_run_matmul_plain, reads: product.operands, writes: [target])
         }
     }
 

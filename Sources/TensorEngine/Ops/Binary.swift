@@ -9,6 +9,7 @@ struct Binary: Primitive {
     typealias Emission = @Sendable (inout BlockCode, Register, Register, DType) -> Register
 
     let name: String
+    let domain: Unary.Domain
     /// True where the result is a condition.
     let isComparison: Bool
     /// The tangents that a tangent of the first and of the second operand gives.
@@ -18,20 +19,22 @@ struct Binary: Primitive {
     let emit: Emission
 
     init(
-        _ name: String, _ opcode: spk_op, isComparison: Bool = false, partials: (Partial, Partial)? = nil,
-        transposed: (Transposed?, Transposed?) = (nil, nil)
+        _ name: String, _ opcode: spk_op, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
+        partials: (Partial, Partial)? = nil, transposed: (Transposed?, Transposed?) = (nil, nil)
     ) {
-        self.init(name, isComparison: isComparison, partials: partials, transposed: transposed) {
+        self.init(name, domain, isComparison: isComparison, partials: partials, transposed: transposed) {
             code, a, b, dtype in
             code.emit(opcode, dtype, a, b, isComparison: isComparison)
         }
     }
 
     init(
-        _ name: String, isComparison: Bool = false, partials: (Partial, Partial)?,
+        _ name: String, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
+        partials: (Partial, Partial)?,
         transposed: (Transposed?, Transposed?) = (nil, nil), emit: @escaping Emission
     ) {
         self.name = name
+        self.domain = domain
         self.isComparison = isComparison
         self.partials = partials
         self.transposed = transposed
@@ -49,6 +52,7 @@ struct Binary: Primitive {
                 expected: "two operands of one type and shape",
                 got: "\(inputs[0]) and \(inputs[1])")
         }
+        try domain.check(inputs[0], for: name)
         return [TensorType(isComparison ? .bool : inputs[0].dtype, inputs[0].shape)]
     }
 
@@ -108,7 +112,7 @@ extension Binary {
         "div", SPK_OP_DIV, partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
         transposed: ({ ct, b in try ct / b }, nil))
     static let pow = Binary(
-        "pow", SPK_OP_POW,
+        "pow", SPK_OP_POW, .floats,
         partials: (
             { a, b, _, t in
                 try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))
@@ -118,9 +122,9 @@ extension Binary {
     // Where both operands are equal, each gets half.
     static let max = Binary("max", SPK_OP_MAX, partials: (shareOfFirst, shareOfSecond))
     static let min = Binary("min", SPK_OP_MIN, partials: (shareOfFirst, shareOfSecond))
-    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER)
+    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER, .floats)
     static let logAddExp = Binary(
-        "logAddExp",
+        "logAddExp", .floats,
         partials: (
             { a, _, y, t in try t * TensorEngine.exp(finiteAbove(a) - finiteAbove(y)) },
             { _, b, y, t in try t * TensorEngine.exp(finiteAbove(b) - finiteAbove(y)) }
@@ -129,7 +133,7 @@ extension Binary {
         logOfSum(&code, a, b, dtype, SPK_OP_EXP, scale: 1)
     }
     static let logAddExp2 = Binary(
-        "logAddExp2",
+        "logAddExp2", .floats,
         partials: (
             { a, _, y, t in try t * TensorEngine.exp2(finiteAbove(a) - finiteAbove(y)) },
             { _, b, y, t in try t * TensorEngine.exp2(finiteAbove(b) - finiteAbove(y)) }

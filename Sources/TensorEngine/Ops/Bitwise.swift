@@ -26,14 +26,16 @@ extension Unary {
 }
 
 extension Binary {
-    static let and = Binary("and", SPK_OP_AND)
-    static let or = Binary("or", SPK_OP_OR)
-    static let xor = Binary("xor", SPK_OP_XOR)
-    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL)
-    static let shiftRightLogical = Binary("shiftRightLogical", partials: nil) { code, a, b, dtype in
+    static let and = Binary("and", SPK_OP_AND, .integers)
+    static let or = Binary("or", SPK_OP_OR, .integers)
+    static let xor = Binary("xor", SPK_OP_XOR, .integers)
+    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers)
+    static let shiftRightLogical = Binary("shiftRightLogical", .integers, partials: nil) {
+        code, a, b, dtype in
         code.emit(SPK_OP_SHR_LOGICAL, dtype, Unary.unsigned(&code, a, dtype), b)
     }
-    static let shiftRightArithmetic = Binary("shiftRightArithmetic", partials: nil) { code, a, b, dtype in
+    static let shiftRightArithmetic = Binary("shiftRightArithmetic", .integers, partials: nil) {
+        code, a, b, dtype in
         let signed = dtype.signedCounterpart
         let shifted = code.emit(
             SPK_OP_SHR, signed, code.convert(a, from: dtype, to: signed),

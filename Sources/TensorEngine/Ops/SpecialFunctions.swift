@@ -89,19 +89,19 @@ extension Unary {
 
 extension Binary {
     static let xLogY = Binary(
-        "xLogY",
+        "xLogY", .floats,
         partials: ({ _, b, _, t in try t * TensorEngine.log(b) }, { a, b, _, t in try t * (a / b) })
     ) { code, a, b, dtype in
         productWithLog(&code, a, b, dtype, SPK_OP_LOG)
     }
     static let xLog1PY = Binary(
-        "xLog1PY",
+        "xLog1PY", .floats,
         partials: ({ _, b, _, t in try t * TensorEngine.log1p(b) }, { a, b, _, t in try t * (a / (b + 1)) })
     ) { code, a, b, dtype in
         productWithLog(&code, a, b, dtype, SPK_OP_LOG1P)
     }
     static let zeta = Binary(
-        "zeta", SPK_OP_ZETA,
+        "zeta", SPK_OP_ZETA, .floats,
         partials: (
             { _, _, _, _ in
                 throw TensorError(

@@ -47,7 +47,7 @@ extension Unary {
 
 extension Binary {
     static let atan2 = Binary(
-        "atan2", SPK_OP_ATAN2,
+        "atan2", SPK_OP_ATAN2, .floats,
         partials: (
             { a, b, _, t in try t * (b / (a * a + b * b)) },
             { a, b, _, t in try -(t * (a / (a * a + b * b))) }

@@ -7,7 +7,24 @@ struct Unary: Primitive {
     typealias Emission = @Sendable (inout BlockCode, Register, DType) -> Register
 
     /// Which element types the operation takes.
-    enum Domain: Sendable { case floats, numbers, integers, anything }
+    enum Domain: Sendable {
+        case floats, numbers, integers, anything
+
+        func check(_ input: TensorType, for operation: String) throws {
+            let fits =
+                switch self {
+                case .floats: input.dtype.isFloating
+                case .numbers: input.dtype != .bool
+                case .integers: !input.dtype.isFloating
+                case .anything: true
+                }
+            guard fits else {
+                throw TensorError(
+                    .dtype, operation, expected: self == .integers ? "integers or bool" : "\(self)",
+                    got: "\(input)", fix: "Convert with astype first.")
+            }
+        }
+    }
 
     let name: String
     let domain: Domain
@@ -47,17 +64,7 @@ struct Unary: Primitive {
 
     func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
         let input = inputs[0]
-        let fits =
-            switch domain {
-            case .floats: input.dtype.isFloating
-            case .numbers: input.dtype != .bool
-            case .integers: !input.dtype.isFloating
-            case .anything: true
-            }
-        guard fits else {
-            throw TensorError(
-                .dtype, name, expected: "\(domain)", got: "\(input)", fix: "Convert with astype first.")
-        }
+        try domain.check(input, for: name)
         return [TensorType(result ?? input.dtype, input.shape)]
     }
 
@@ -96,7 +103,7 @@ extension Unary {
     // The derivative at 0 is +1, as JAX has it.
     static let abs = Unary("abs", SPK_OP_ABS, .numbers) { x, _, t in try select(greaterEqual(x, 0), t, -t) }
     static let sign = Unary("sign", SPK_OP_SIGN, .numbers)
-    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .anything, result: .bool)
+    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .integers, result: .bool)
     static let square = Unary("square", .numbers, { x, _, t in try t * (2 * x) }) { code, x, dtype in
         code.emit(SPK_OP_MUL, dtype, x, x)
     }

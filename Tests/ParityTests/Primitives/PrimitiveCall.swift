@@ -17,7 +17,12 @@ struct PrimitiveCall {
         guard tensors.count == operands.count else { throw NotBuilt("\(name) of literals") }
         if tensors.count == 1, let result = try unary(tensors[0]) { return [result] }
         if tensors.count == 1, let results = try reduction(tensors[0]) { return results }
-        guard let results = try quantiles() ?? shaped() ?? contraction() ?? linearAlgebra() else { throw NotBuilt(name) }
+        guard
+            let results = try quantiles() ?? shaped() ?? indexed() ?? contraction() ?? linearAlgebra()
+                ?? windowed()
+        else {
+            throw NotBuilt(name)
+        }
         return results
     }
 

@@ -11,16 +11,16 @@ struct PrimitiveParityTests {
         arguments: [
             ("binary", 0),
             ("control_flow", 0),
-            ("conv", 27),
+            ("conv", 0),
             ("dtypes", 0),
             ("integers", 0),
-            ("linalg", 10),
-            ("matmul", 20),
-            ("pools", 16),
+            ("linalg", 0),
+            ("matmul", 0),
+            ("pools", 0),
             ("reductions", 0),
-            ("shapes", 52),
-            ("special_values", 1),
-            ("transforms", 6),
+            ("shapes", 0),
+            ("special_values", 0),
+            ("transforms", 0),
             ("unary", 0),
         ])
     func primitives(group: String, notBuilt: Int) throws {

@@ -101,3 +101,15 @@ func clearTriangle(
             as: UInt8.self, repeating: 0, count: (end - start) * width)
     }
 }
+
+/// Writes the identity to a dense square matrix.
+func fillIdentity(_ memory: UnsafeMutableRawPointer, size: Int, _ dtype: DType) {
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: size * size * dtype.byteWidth)
+    for k in 0..<size {
+        if dtype == .float64 {
+            memory.assumingMemoryBound(to: Double.self)[k * (size + 1)] = 1
+        } else {
+            memory.assumingMemoryBound(to: Float.self)[k * (size + 1)] = 1
+        }
+    }
+}

@@ -92,6 +92,12 @@ struct ProgramPrintingTests {
             ).carry
         }
         #expect(looped == 30)
+        let kernel: Shape = [3, 3, 2, 4]
+        let convolved = try count([[1, 8, 8, 2], kernel]) {
+            try convGeneralDilated(
+                $0[0], $0[1], strides: [1, 1], padding: .same, dimensionNumbers: .channelsLast(rank: 4))
+        }
+        #expect(convolved == 2 * Double(8 * 8) * Double(kernel.elementCount))
     }
 
     @Test(arguments: [

@@ -59,16 +59,18 @@ struct TrainingPrograms {
         ).type
     }
 
-    /// The modules with their parameters and output shapes.
-    func moduleTable(rows: Int) throws -> [JobPlan.Module] {
+    /// The modules with what a call for a batch needs and gives.
+    func modules(rows: Int) throws -> [Inspection.Module] {
         let table = try model.tabulate(try zeros(inputType(rows: rows).shape), training: false)
         return table.map { row in
             let below = table.filter {
                 row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/")
             }
-            return JobPlan.Module(
-                path: row.path, type: row.type, outputShape: row.output.first?.shape.dimensions ?? [],
-                parameters: below.reduce(0) { $0 + $1.parameterCount })
+            return Inspection.Module(
+                path: row.path, type: row.type, outputs: row.output,
+                parameters: below.reduce(0) { $0 + $1.parameterCount },
+                parameterBytes: below.reduce(0) { $0 + ($1.own["params"]?.bytes ?? 0) },
+                operations: below.reduce(0) { $0 + $1.operations })
         }
     }
 

@@ -260,15 +260,14 @@ struct LiftedTests {
     @Test("modules outside of a lifted one cannot be changed in it, and what it lacks is named")
     func mistakes() throws {
         let x = try sampleInput(width: 1)
-        let outside = moduleError {
+        let read = moduleError {
             _ = try Custom { _, x in
-                let dense = Dense(features: 2)
-                let statistics = RunningMean()
-                _ = try statistics(x)
-                return try dense.remat(x) { try dense(statistics($0)) }
+                let (dense, shared) = (Dense(features: 2), Dense(features: 1))
+                let y = try shared(x)
+                return try dense.remat(y) { try dense(shared($0)) }
             }.initialize(key(), x)
         }
-        #expect(outside == nil)
+        #expect(read == nil)
         let changed = moduleError {
             _ = try Custom { _, x in
                 let (dense, late) = (Dense(features: 2), Dense(features: 3))

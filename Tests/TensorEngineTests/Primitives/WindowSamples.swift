@@ -47,28 +47,42 @@ extension PrimitiveTable {
     private static let none = WindowSlider(
         window: [7, 1], strides: [1, 1], low: [0, 0], high: [0, 0], dilation: [1, 1], windowDilation: [1, 1])
 
-    static let slidingWindows: [PrimitiveSample] =
-        sliders.flatMap { name, slider in
-            reduction(.add, name, slider, 0) { $0 + $1 } + reduction(.multiply, name, slider, 1) { $0 * $1 }
-                + reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) }
-                + reduction(.min, name, slider, .infinity) { Swift.min($0, $1) }
-                + [.max, .min].flatMap { selection($0, name, slider) }
+    static let slidingWindows: [PrimitiveSample] = slid + nothing
+
+    private static var slid: [PrimitiveSample] {
+        var samples: [PrimitiveSample] = []
+        for (name, slider) in sliders {
+            samples += reduction(.add, name, slider, 0) { (a: Double, b: Double) -> Double in a + b }
+            samples += reduction(.multiply, name, slider, 1) { (a: Double, b: Double) -> Double in a * b }
+            samples += reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) }
+            samples += reduction(.min, name, slider, .infinity) { Swift.min($0, $1) }
+            samples += selection(.max, name, slider)
+            samples += selection(.min, name, slider)
         }
-        + [WindowReduction.add, .multiply, .max, .min].map { reduction in
-            PrimitiveSample(
-                ReduceWindow(slider: none, reduction: reduction), "\(reduction), no window fits: nothing",
-                [numbers([4, 3])], types: [.float32, .int32]
-            ) { _ in [PlainArray([0, 3], values: [])] }
-        } + [
+        return samples
+    }
+
+    private static var nothing: [PrimitiveSample] {
+        var samples: [PrimitiveSample] = []
+        for reduction in [WindowReduction.add, .multiply, .max, .min] {
+            samples.append(
+                PrimitiveSample(
+                    ReduceWindow(slider: none, reduction: reduction), "\(reduction), no window fits: nothing",
+                    [numbers([4, 3])], types: [.float32, .int32]
+                ) { _ in [PlainArray([0, 3], values: [])] })
+        }
+        samples.append(
             PrimitiveSample(
                 SelectAndGather(slider: none, reduction: .max), "of nothing",
                 [numbers([4, 3]), distinct([4, 3])]
-            ) { _ in [PlainArray([0, 3], values: [])] },
+            ) { _ in [PlainArray([0, 3], values: [])] })
+        samples.append(
             PrimitiveSample(
                 SelectAndScatter(slider: none, reduction: .max), "of nothing",
                 [numbers([0, 3]), distinct([4, 3])]
-            ) { _ in [PlainArray([4, 3]) { _ in 0 }] },
-        ]
+            ) { _ in [PlainArray([4, 3]) { _ in 0 }] })
+        return samples
+    }
 
     private static func reduction(
         _ reduction: WindowReduction, _ name: String, _ slider: WindowSlider, _ identity: Double,

@@ -147,7 +147,7 @@ struct LiftedTests {
         final class Force: Module, Layer {
             let energy = Dense(features: 1)
             func forward(_ x: Tensor) throws -> Tensor {
-                try energy.valueAndGrad(x) { try sum(square(tanh(self.energy($0)))) }.gradient
+                try energy.lifted.valueAndGrad(x) { try sum(square(tanh(self.energy($0)))) }.gradient
             }
         }
         let x = try sampleInput()
@@ -170,8 +170,10 @@ struct LiftedTests {
         let variables = try dense.initialize(key(), x)
         let cotangent = try sampleInput(width: 2)
         let (pulled, pushed) = try dense.apply(variables) { dense in
-            let (_, pullback) = try dense.vjp(x) { try dense($0) }
-            let (_, tangent) = try dense.jvp(x, tangent: x, variableTangents: variables) { try dense($0) }
+            let (_, pullback) = try dense.lifted.vjp(x) { try dense($0) }
+            let (_, tangent) = try dense.lifted.jvp(x, tangent: x, variableTangents: variables) {
+                try dense($0)
+            }
             return (try pullback(cotangent), tangent)
         }
         let expected = try grad { (v: FrozenDict, x: Tensor) in
@@ -193,7 +195,7 @@ struct LiftedTests {
             let no = Dense(features: 2)
             func forward(_ x: Tensor) throws -> Tensor {
                 if isInitializing { return try yes(x) + no(x) }
-                return try cond(
+                return try lifted.cond(
                     greater(sum(x), 0), x, onTrue: { try self.yes($0) }, onFalse: { try self.no($0) })
             }
         }
@@ -216,7 +218,7 @@ struct LiftedTests {
                     _ = try variable("counter", "n") { try zeros([], dtype: .int32) }
                     return x
                 }
-                return try whileLoop(
+                return try lifted.whileLoop(
                     initial: x, carry: ["counter"], condition: { try less(sum($0), 100) }
                 ) { x in
                     try self.compact {
@@ -270,14 +272,14 @@ struct LiftedTests {
             _ = try Custom { _, x in
                 let (dense, shared) = (Dense(features: 2), Dense(features: 1))
                 let y = try shared(x)
-                return try dense.remat(y) { try dense(shared($0)) }
+                return try dense.lifted.remat(y) { try dense(shared($0)) }
             }.initialize(key(), x)
         }
         #expect(read == nil)
         let changed = moduleError {
             _ = try Custom { _, x in
                 let (dense, late) = (Dense(features: 2), Dense(features: 3))
-                return try dense.remat(x) { try dense(late($0)) }
+                return try dense.lifted.remat(x) { try dense(late($0)) }
             }.initialize(key(), x)
         }
         #expect(changed?.kind == .misplaced)

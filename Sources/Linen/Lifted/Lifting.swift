@@ -37,6 +37,19 @@ public struct SplitRNGs: ExpressibleByDictionaryLiteral {
     }
 }
 
+/// Transformations of a computation with a module, in which its variables and random streams take part: Flax's lifted
+/// transformations. `module.lifted.scan(…) { …module… }` is `scan` where the module's parameters may be stacked, shared or made.
+///
+/// A property of their own, so that inside of modules `vmap`, `scan` and their kin are still the engine's.
+public struct LiftedTransformations {
+    let module: Module
+}
+
+extension Module {
+    /// Transformations in which this module's variables and random streams take part.
+    public final var lifted: LiftedTransformations { LiftedTransformations(module: self) }
+}
+
 /// A module that a transformation is about to run with variables and keys that are the transformation's own (Flax's pack).
 ///
 /// The transformation traces a body, so whatever the module reads must come in as the body's arguments and whatever it changes

@@ -43,7 +43,7 @@ public final class WeightNorm: Module, Layer {
 
     public func forward(_ x: Tensor) throws -> Tensor {
         let layerName = try layer.boundName()
-        return try layer.mapVariables(
+        return try layer.lifted.mapVariables(
             initializing: isInitializing,
             read: { variables in
                 FrozenDict(

@@ -141,6 +141,26 @@ struct LiftedTests {
         try expectEqual(model.apply(variables, x), y, 1e-5)
     }
 
+    @Test("initialize may be compiled and gives the same bits, also where it makes variables before a loop")
+    func compiledInitialization() throws {
+        let x = try key(4).normal([2, 5, 3])
+        let rnn = RNN(LSTMCell(features: 4))
+        let eager = try rnn.initialize(key(), x)
+        let compiled = try jit { (key: PRNGKey, x: Tensor) in try rnn.initialize(key, x) }(key(), x)
+        #expect(paths(eager) == paths(compiled))
+        for (a, b) in zip(eager.leaves, compiled.leaves) { #expect(try a.doubles() == b.doubles()) }
+        let output = try jit { (v: FrozenDict, x: Tensor) in try rnn.apply(v, x) }(compiled, x)
+        #expect(try output.doubles() == rnn.apply(eager, x).doubles())
+    }
+
+    @Test("the table of modules shows a lifted module once, with its stacked parameters")
+    func table() throws {
+        let rows = try stack().tabulate { try $0(sampleInput(), []).carry }
+        #expect(rows.map(\.path) == ["", "Dense_0", "Dropout_0"])
+        #expect(rows.map(\.type) == ["ScanStep", "Dense", "Dropout"])
+        #expect(rows.map(\.parameterCount) == [0, 4 * 12, 0])
+    }
+
     @Test("a module may use a derivative of its submodule, and be differentiated itself")
     func derivativesInside() throws {
         /// The force of a learned energy.

@@ -64,7 +64,7 @@ struct Lifting {
     /// Binds the module, if it is not yet.
     init(_ module: Module, for operation: String) throws {
         context = try ModuleContext.required(by: module, for: operation)
-        scope = try context.placement.scope(of: module, frames: context.frames)
+        scope = try context.placedScope(of: module)
         outer = context.region(of: scope)
         naming = scope.naming
     }
@@ -115,11 +115,6 @@ struct Lifting {
             }
         }
     }
-}
-
-extension Module {
-    /// The name of this module in its parent; empty for the outermost one. Binds the module.
-    func boundName() throws -> String { try Lifting(self, for: className).scope.path.last ?? "" }
 }
 
 /// Carries a function of trees through a transformation of functions of tensors.

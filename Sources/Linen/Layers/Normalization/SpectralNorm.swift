@@ -52,7 +52,7 @@ public final class SpectralNorm: Module, Layer {
     }
 
     private func run(_ x: Tensor, updateStats: Bool) throws -> Tensor {
-        let layerName = try layer.boundName()
+        let layerName = try layer.boundPath.last ?? ""
         return try layer.lifted.mapVariables(
             initializing: isInitializing, changing: true,
             read: { variables in

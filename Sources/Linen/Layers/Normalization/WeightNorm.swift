@@ -42,7 +42,7 @@ public final class WeightNorm: Module, Layer {
     public override func submodules() -> [(name: String, module: Module)] { [("layer_instance", layer)] }
 
     public func forward(_ x: Tensor) throws -> Tensor {
-        let layerName = try layer.boundName()
+        let layerName = try layer.boundPath.last ?? ""
         return try layer.lifted.mapVariables(
             initializing: isInitializing,
             read: { variables in

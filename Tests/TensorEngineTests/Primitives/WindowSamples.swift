@@ -47,64 +47,51 @@ extension PrimitiveTable {
     private static let none = WindowSlider(
         window: [7, 1], strides: [1, 1], low: [0, 0], high: [0, 0], dilation: [1, 1], windowDilation: [1, 1])
 
-    static let slidingWindows: [PrimitiveSample] = slid + nothing
+    static let slidingWindows: [PrimitiveSample] = slidingReductions + choices + windowsOfNothing
 
-    private static var slid: [PrimitiveSample] {
-        var samples: [PrimitiveSample] = []
-        for (name, slider) in sliders {
-            samples += reduction(.add, name, slider, 0) { (a: Double, b: Double) -> Double in a + b }
-            samples += reduction(.multiply, name, slider, 1) { (a: Double, b: Double) -> Double in a * b }
-            samples += reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) }
-            samples += reduction(.min, name, slider, .infinity) { Swift.min($0, $1) }
-            samples += selection(.max, name, slider)
-            samples += selection(.min, name, slider)
-        }
-        return samples
+    private static let slidingReductions: [PrimitiveSample] = sliders.flatMap { name, slider in
+        [
+            reduction(.add, name, slider, 0) { $0 + $1 }, reduction(.multiply, name, slider, 1) { $0 * $1 },
+            reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) },
+            reduction(.min, name, slider, .infinity) { Swift.min($0, $1) },
+        ]
     }
 
-    private static var nothing: [PrimitiveSample] {
-        var samples: [PrimitiveSample] = []
-        for reduction in [WindowReduction.add, .multiply, .max, .min] {
-            samples.append(
-                PrimitiveSample(
-                    ReduceWindow(slider: none, reduction: reduction), "\(reduction), no window fits: nothing",
-                    [numbers([4, 3])], types: [.float32, .int32]
-                ) { _ in [PlainArray([0, 3], values: [])] })
-        }
-        samples.append(
+    private static let choices: [PrimitiveSample] = sliders.flatMap { name, slider in
+        selection(.max, name, slider) + selection(.min, name, slider)
+    }
+
+    private static let windowsOfNothing: [PrimitiveSample] =
+        [WindowReduction.add, .multiply, .max, .min].map { reduction in
+            PrimitiveSample(
+                ReduceWindow(slider: none, reduction: reduction), "\(reduction), no window fits: nothing",
+                [numbers([4, 3])], types: [.float32, .int32]
+            ) { _ in [PlainArray([0, 3], values: [])] }
+        } + [
             PrimitiveSample(
                 SelectAndGather(slider: none, reduction: .max), "of nothing",
                 [numbers([4, 3]), distinct([4, 3])]
-            ) { _ in [PlainArray([0, 3], values: [])] })
-        samples.append(
+            ) { _ in [PlainArray([0, 3], values: [])] },
             PrimitiveSample(
                 SelectAndScatter(slider: none, reduction: .max), "of nothing",
                 [numbers([0, 3]), distinct([4, 3])]
-            ) { _ in [PlainArray([4, 3]) { _ in 0 }] })
-        return samples
-    }
+            ) { _ in [PlainArray([4, 3]) { _ in 0 }] },
+        ]
 
     private static func reduction(
         _ reduction: WindowReduction, _ name: String, _ slider: WindowSlider, _ identity: Double,
         _ combine: @escaping @Sendable (Double, Double) -> Double
-    ) -> [PrimitiveSample] {
-        [
-            PrimitiveSample(
-                ReduceWindow(slider: slider, reduction: reduction), "\(reduction) \(name)",
-                [distinct([4, 5])], types: [.float32], slack: 10
-            ) { x in
-                let (output, places) = slider.windows([4, 5])
-                return [
-                    PlainArray(
-                        output,
-                        values: places.map { window in
-                            window.reduce(identity) { total, index in
-                                index.map { combine(total, x[0][$0]) } ?? total
-                            }
-                        })
-                ]
+    ) -> PrimitiveSample {
+        PrimitiveSample(
+            ReduceWindow(slider: slider, reduction: reduction), "\(reduction) \(name)", [distinct([4, 5])],
+            types: [.float32], slack: 10
+        ) { x in
+            let (output, places) = slider.windows([4, 5])
+            let values = places.map { window in
+                window.reduce(identity) { total, index in index.map { combine(total, x[0][$0]) } ?? total }
             }
-        ]
+            return [PlainArray(output, values: values)]
+        }
     }
 
     /// The first extremum of the key in each window.
@@ -131,10 +118,10 @@ extension PrimitiveTable {
                 [numbers([4, 5]), distinct([4, 5])]
             ) { x in
                 let (output, places) = slider.windows([4, 5])
-                return [
-                    PlainArray(
-                        output, values: places.map { choice($0, x[1], reduction).map { x[0][$0] } ?? 0 })
-                ]
+                let values = places.map { window -> Double in
+                    choice(window, x[1], reduction).map { x[0][$0] } ?? 0
+                }
+                return [PlainArray(output, values: values)]
             },
             PrimitiveSample(
                 SelectAndScatter(slider: slider, reduction: reduction), "\(reduction) \(name)",

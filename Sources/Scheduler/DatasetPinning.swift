@@ -7,6 +7,7 @@ import Store
 
 package enum DatasetPinning {
     private static let splits = ["train", "validation", "test"]
+    private static let fields = ["dataset", "target_dataset"]
 
     /// The effective spec with `data.*.dataset` pinned to the digests of now, and those datasets. Throws
     /// `SpecErrors` with a `dataset_not_found` for each that is unknown, with the nearest known name.
@@ -16,11 +17,11 @@ package enum DatasetPinning {
         }
         var problems: [SpecProblem] = []
         var records: [DatasetRecord] = []
-        for split in splits {
-            guard case .object(var source)? = data[split], let text = source["dataset"]?.stringValue else {
+        for (split, field) in splits.flatMap({ split in fields.map { (split, $0) } }) {
+            guard case .object(var source)? = data[split], let text = source[field]?.stringValue else {
                 continue
             }
-            let pointer = "#/data/\(split)/dataset"
+            let pointer = "#/data/\(split)/\(field)"
             guard let reference = DatasetSelector(text) else {
                 problems.append(
                     SpecProblem(
@@ -32,7 +33,7 @@ package enum DatasetPinning {
             }
             do {
                 let record = try await store.dataset(reference)
-                source["dataset"] = .string(record.reference)
+                source[field] = .string(record.reference)
                 data[split] = .object(source)
                 records.append(record)
             } catch StoreError.notFound {

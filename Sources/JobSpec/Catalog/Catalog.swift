@@ -47,6 +47,8 @@ package enum TargetKind: String, Sendable {
     case classes
     /// float32 values [batch, outputs], as the predictions.
     case values
+    /// Both, for metrics.
+    case either
 }
 
 package struct CatalogEntry: Sendable {

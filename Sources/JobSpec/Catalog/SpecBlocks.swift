@@ -10,8 +10,17 @@ package enum SpecBlocks {
         "data source",
         [
             .optional("dataset", .dataset, "An uploaded dataset, or pinned by its digest"),
+            .optional("target_dataset", .dataset, "The targets of a dataset that is an array (NPY, IDX)"),
             .optional("split", .split, "Rows of the dataset; all if absent"),
             .optional("generator", .typed([.generator]), "Synthetic data instead of a dataset"),
+        ])
+
+    static let shiftedTarget = Block(
+        "target",
+        [
+            .required(
+                "shift", .integer(0...1_000_000),
+                "The target is the inputs so many places ahead; 0 is the inputs themselves, for autoencoders")
         ])
 
     static let data = Block(
@@ -20,7 +29,7 @@ package enum SpecBlocks {
             .required("train", .block(source), "What is trained on"),
             .optional("validation", .block(source), "What evaluations use"),
             .optional("inputs", .columns, "Input columns; every column but the target if absent"),
-            .optional("target", .column, "Target column"),
+            .optional("target", .target, "Target column or array; {\"shift\": 1} is the next token"),
             .defaulted(
                 "transforms", .typedList([.transform], count: 0...100), [],
                 "Applied to the inputs, in this order"),

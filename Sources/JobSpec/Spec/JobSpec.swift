@@ -117,6 +117,11 @@ extension JobSpec {
         Catalog.entry(.loss, loss.name)?.target ?? .values
     }
 
+    /// The kind of the target before data.transforms: one_hot makes values of labels.
+    package var storedTargetKind: TargetKind {
+        data.transforms.contains { $0.name == "one_hot" } ? .classes : targetKind
+    }
+
     /// Names of the values that evaluations report.
     package var evaluationMetricNames: [String] {
         ["validation/loss"] + metrics.map { "validation/\($0.name)" }
@@ -126,7 +131,9 @@ extension JobSpec {
     package var datasetReferences: [DatasetReference] {
         var references: OrderedSet<DatasetReference> = []
         for source in [data.train, data.validation].compactMap({ $0 }) {
-            if case .dataset(let reference, _) = source { references.append(reference) }
+            guard case .dataset(let files, _) = source else { continue }
+            references.append(files.inputs)
+            if let target = files.target { references.append(target) }
         }
         return Array(references)
     }
@@ -134,11 +141,15 @@ extension JobSpec {
     /// Pins references by name to the digest that `digest` gives for the name (64 hexadecimal digits); those that it
     /// gives nil for, and those that are pinned already, stay as they are.
     package func pinned(_ digest: (String) -> String?) -> JobSpec {
+        func pin(_ reference: DatasetReference) -> DatasetReference {
+            guard reference.sha256 == nil, let sha256 = digest(reference.name) else { return reference }
+            return DatasetReference(name: reference.name, sha256: sha256)
+        }
         func pin(_ source: SourceSpec) -> SourceSpec {
-            guard case .dataset(let reference, let split) = source, reference.sha256 == nil,
-                let sha256 = digest(reference.name)
-            else { return source }
-            return .dataset(DatasetReference(name: reference.name, sha256: sha256), split: split)
+            guard case .dataset(var files, let split) = source else { return source }
+            files.inputs = pin(files.inputs)
+            files.target = files.target.map(pin)
+            return .dataset(files, split: split)
         }
         var spec = self
         spec.data.train = pin(data.train)

@@ -6,9 +6,12 @@ import TensorEngine
 /// A model as training sees it: from a batch of inputs to a batch of outputs.
 typealias Model = any Layer<Tensor, Tensor>
 
-enum ModelBuilder {
+struct ModelBuilder {
+    /// What "auto" stands for where a number of tokens is asked for.
+    let vocabulary: Int?
+
     /// The module that a spec names.
-    static func model(_ spec: ModuleSpec) throws -> Model {
+    func model(_ spec: ModuleSpec) throws -> Model {
         let arguments = spec.arguments
         let name = arguments.optionalText("name")
         switch spec.name {
@@ -24,18 +27,18 @@ enum ModelBuilder {
                 features: try arguments.integers("features"),
                 activation: try activation(try arguments.spec("activation")),
                 name: name)
-        default: throw unbuilt(spec)
+        default: throw ModelBuilder.unbuilt(spec)
         }
     }
 
-    private static func step(_ spec: TypedSpec) throws -> Sequential.Step {
+    private func step(_ spec: TypedSpec) throws -> Sequential.Step {
         guard spec.kind == .activation else { return .module(try model(spec)) }
         let function = try activation(spec)
         return .function { try function($0) }
     }
 
     /// An activation function.
-    static func activation(_ spec: TypedSpec) throws -> Activation {
+    func activation(_ spec: TypedSpec) throws -> Activation {
         let arguments = spec.arguments
         switch spec.name {
         case "leaky_relu": return .leakyReLU(negativeSlope: try arguments.number("negative_slope"))
@@ -44,13 +47,13 @@ enum ModelBuilder {
         case "softmax": return .softmax(axis: try arguments.integer("axis"))
         case "log_softmax": return .logSoftmax(axis: try arguments.integer("axis"))
         default:
-            guard let activation = Activation.byName[spec.name] else { throw unbuilt(spec) }
+            guard let activation = Activation.byName[spec.name] else { throw ModelBuilder.unbuilt(spec) }
             return activation
         }
     }
 
     /// An initializer of parameters.
-    static func initializer(_ spec: InitializerSpec) throws -> Initializer {
+    func initializer(_ spec: InitializerSpec) throws -> Initializer {
         let arguments = spec.arguments
         switch spec.name {
         case "zeros": return .zeros
@@ -67,9 +70,15 @@ enum ModelBuilder {
         case "variance_scaling":
             guard let fan = Initializer.Fan(rawValue: try arguments.text("mode")),
                 let distribution = Initializer.Distribution(rawValue: try arguments.text("distribution"))
-            else { throw unbuilt(spec) }
+            else { throw ModelBuilder.unbuilt(spec) }
             return .varianceScaling(try arguments.number("scale"), fan, distribution)
-        default: throw unbuilt(spec)
+        default: throw ModelBuilder.unbuilt(spec)
         }
+    }
+
+    private static func unbuilt(_ spec: TypedSpec) -> SpecErrors {
+        SpecErrors(problems: [
+            spec.problem("unsupported", "\(spec.kind.rawValue) \(spec.name) has no implementation")
+        ])
     }
 }

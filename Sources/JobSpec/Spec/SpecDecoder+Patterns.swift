@@ -1,0 +1,95 @@
+// Decoding of what names parameters, labels and columns: patterns, maps and targets.
+
+import OrderedCollections
+
+extension SpecDecoder {
+    func target(_ value: JSONValue, at pointer: JSONPointer) -> Argument? {
+        guard case .object(let fields) = value else {
+            guard let text = value.stringValue else { return wrong(value, .target, pointer) }
+            return columnName(text, at: pointer).map(Argument.text)
+        }
+        let decoded = arguments(fields, of: SpecBlocks.shiftedTarget, at: pointer)
+        return decoded.optionalInteger("shift").map(Argument.shift)
+    }
+
+    func typedMap(
+        _ value: JSONValue, _ kinds: [CatalogKind], _ type: ParameterType, at pointer: JSONPointer, depth: Int
+    ) -> Argument? {
+        guard let members = value.objectValue else { return wrong(value, type, pointer) }
+        guard (1...100).contains(members.count) else {
+            report(.outOfRange, pointer, "expected 1 to 100 members, got \(members.count)")
+            return nil
+        }
+        var specs: OrderedDictionary<String, TypedSpec> = [:]
+        for (name, member) in members {
+            let place = pointer.appending(name)
+            guard TextRule.identifier.allows(name) else {
+                report(.invalidValue, place, "expected \(ParameterType.text(.identifier).description) as key")
+                continue
+            }
+            specs[name] = typed(member, kinds, at: place, depth: depth)
+        }
+        return .typedMap(specs)
+    }
+
+    func patterns(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
+        if let text = value.stringValue { return pattern(text, at: pointer).map { .texts([$0]) } }
+        guard let elements = value.arrayValue else { return wrong(value, type, pointer) }
+        guard checkCount(elements, 1...1_000, type, at: pointer) else { return nil }
+        let patterns = elements.enumerated().compactMap { index, element -> String? in
+            let place = pointer.appending(index)
+            guard let text = element.stringValue else {
+                report(.wrongType, place, "expected a path pattern, got \(element.kindDescription)")
+                return nil
+            }
+            return pattern(text, at: place)
+        }
+        return patterns.count == elements.count ? .texts(patterns) : nil
+    }
+
+    func patternLabels(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
+        guard let members = value.objectValue else { return wrong(value, type, pointer) }
+        guard (1...1_000).contains(members.count) else {
+            report(.outOfRange, pointer, "expected 1 to 1000 patterns, got \(members.count)")
+            return nil
+        }
+        var labels: OrderedDictionary<String, String> = [:]
+        for (key, member) in members {
+            let place = pointer.appending(key)
+            guard let known = pattern(key, at: place) else { continue }
+            guard let label = member.stringValue, TextRule.identifier.allows(label) else {
+                report(.wrongType, place, "expected a label: \(ParameterType.text(.identifier).description)")
+                continue
+            }
+            labels[known] = label
+        }
+        return .labels(labels)
+    }
+
+    func names(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
+        guard let elements = value.arrayValue else { return wrong(value, type, pointer) }
+        guard checkCount(elements, 0...1_000, type, at: pointer) else { return nil }
+        let names = elements.enumerated().compactMap { index, element -> String? in
+            guard let text = element.stringValue, TextRule.moduleName.allows(text) else {
+                report(
+                    .invalidValue, pointer.appending(index),
+                    "expected \(ParameterType.text(.moduleName).description)")
+                return nil
+            }
+            return text
+        }
+        return names.count == elements.count ? .texts(names) : nil
+    }
+
+    private func pattern(_ text: String, at pointer: JSONPointer) -> String? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...1_000).contains(text.utf8.count), !parts.contains("") else {
+            report(
+                .invalidValue, pointer,
+                "expected \(ParameterType.patterns.description), names joined by \"/\", got \"\(excerpt(text))\""
+            )
+            return nil
+        }
+        return text
+    }
+}

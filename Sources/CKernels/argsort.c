@@ -1,45 +1,10 @@
 // Stable sorting permutations: keys become unsigned integers of the same order, then a radix sort (up to 32 bits) or a
 // merge sort (64 bits). Short rows by insertion.
-#include "internal.h"
+#include "sort_keys.h"
 
 enum { INSERTION_COUNT = 24 };
 
 int64_t spk_argsort_scratch_bytes(int64_t count) { return 16 * count; }
-
-// Monotonic keys. All NaN are equal and last; -0 is 0.
-
-static inline uint32_t key_of_float(float value) {
-    uint32_t bits = spk_bits_from_float(value);
-    if (value != value) { return UINT32_MAX; }
-    if (value == 0) { bits = 0; }
-    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
-
-static inline uint64_t key_of_double(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, 8);
-    if (value != value) { return UINT64_MAX; }
-    if (value == 0) { bits = 0; }
-    return (bits & 0x8000000000000000u) != 0 ? ~bits : bits | 0x8000000000000000u;
-}
-
-static inline uint64_t key_at(const char *src, int32_t dtype, int64_t i) {
-    switch (dtype) {
-    case SPK_BOOL:
-    case SPK_UINT8: return ((const uint8_t *)src)[i];
-    case SPK_INT8: return (uint32_t)((const int8_t *)src)[i] ^ 0x80000000u;
-    case SPK_INT16: return (uint32_t)((const int16_t *)src)[i] ^ 0x80000000u;
-    case SPK_INT32: return ((const uint32_t *)src)[i] ^ 0x80000000u;
-    case SPK_INT64: return ((const uint64_t *)src)[i] ^ 0x8000000000000000u;
-    case SPK_UINT16: return ((const uint16_t *)src)[i];
-    case SPK_UINT32: return ((const uint32_t *)src)[i];
-    case SPK_UINT64: return ((const uint64_t *)src)[i];
-    case SPK_FLOAT16: return key_of_float(spk_half_to_float(((const uint16_t *)src)[i]));
-    case SPK_BFLOAT16: return key_of_float(spk_bfloat_to_float(((const uint16_t *)src)[i]));
-    case SPK_FLOAT32: return key_of_float(((const float *)src)[i]);
-    default: return key_of_double(((const double *)src)[i]);
-    }
-}
 
 /// Sorts by 32-bit key: key and index in one word, a byte of the key per pass.
 static void sort_narrow(uint64_t *words, uint64_t *other, int32_t *dst, int64_t count) {

@@ -1,4 +1,5 @@
-// Running sums, products, maxima and minima along the middle dimension of [outer, count, inner], element after element.
+// Running sums, products, maxima, minima and logarithms of sums of exponentials along the middle dimension of
+// [outer, count, inner], element after element.
 // float16 and bfloat16 accumulate in float32 and round each result. Included once per instruction set.
 
 enum { CUMULATIVE_COLUMNS = 128, CUMULATIVE_PARALLEL_WORK = 65536, CUMULATIVE_TILE_WORK = 16384 };
@@ -37,6 +38,19 @@ typedef struct {
     default: RUNNING(S, A, WIDEN, NARROW, NAN_WINS(a, b, <))                                                           \
     }                                                                                                                  \
     break;
+
+// In double precision, so that thousands of roundings do not add up.
+#define RUNNING_LOG_SUM(S, WIDEN, NARROW) RUNNING(S, double, WIDEN, NARROW, spk_logaddexp(a, b))
+
+static void run_log_sum_columns(
+    const cumulative_run *run, const spk_cumulative *cumulative, int64_t first, int64_t step, int64_t columns) {
+    switch (cumulative->dtype) {
+    case SPK_FLOAT16: RUNNING_LOG_SUM(uint16_t, (double)spk_half_to_float(x), spk_float_to_half((float)result))
+    case SPK_BFLOAT16: RUNNING_LOG_SUM(uint16_t, (double)spk_bfloat_to_float(x), spk_float_to_bfloat((float)result))
+    case SPK_FLOAT32: RUNNING_LOG_SUM(float, (double)x, (float)result)
+    default: RUNNING_LOG_SUM(double, x, result)
+    }
+}
 
 static void run_cumulative_columns(
     const cumulative_run *run, const spk_cumulative *cumulative, int64_t first, int64_t step, int64_t columns) {
@@ -77,7 +91,12 @@ static void run_cumulative_tile(void *context, int64_t tile) {
     for (int64_t o = begin; o < end; o++) {
         int64_t start = cumulative->reverse ? cumulative->count - 1 : 0;
         int64_t first = (o * cumulative->count + start) * inner + column;
-        run_cumulative_columns(run, cumulative, first, cumulative->reverse ? -inner : inner, columns);
+        int64_t step = cumulative->reverse ? -inner : inner;
+        if (cumulative->cumulation == SPK_CUMLOGSUMEXP) {
+            run_log_sum_columns(run, cumulative, first, step, columns);
+        } else {
+            run_cumulative_columns(run, cumulative, first, step, columns);
+        }
     }
 }
 

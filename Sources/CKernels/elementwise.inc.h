@@ -212,6 +212,14 @@ VIA_DOUBLE(atanh, atanh)
 VIA_DOUBLE(erfc, erfc)
 VIA_DOUBLE(lgamma, spk_lgamma)
 VIA_DOUBLE(digamma, spk_digamma)
+UNARY_EACH(op_bessel_i0e_f32, float, (float)spk_bessel_ie(0, (double)a))
+UNARY_EACH(op_bessel_i0e_f64, double, spk_bessel_ie(0, a))
+UNARY_EACH(op_bessel_i1e_f32, float, (float)spk_bessel_ie(1, (double)a))
+UNARY_EACH(op_bessel_i1e_f64, double, spk_bessel_ie(1, a))
+VIA_DOUBLE(ndtri, spk_ndtri)
+VIA_DOUBLE(log_ndtr, spk_log_ndtr)
+BINARY_EACH(op_zeta_f32, float, (float)spk_zeta((double)a, (double)b))
+BINARY_EACH(op_zeta_f64, double, spk_zeta(a, b))
 UNARY_EACH(op_exp_f64, double, exp(a))
 UNARY_EACH(op_exp2_f64, double, exp2(a))
 UNARY_EACH(op_expm1_f64, double, expm1(a))
@@ -307,6 +315,23 @@ BINARY_EACH(op_rem_i32, int32_t, b == 0 ? a : (b == -1 ? 0 : a % b))
 BINARY_EACH(op_rem_i64, int64_t, b == 0 ? a : (b == -1 ? 0 : a % b))
 BINARY_EACH(op_rem_u32, uint32_t, b == 0 ? a : a % b)
 BINARY_EACH(op_rem_u64, uint64_t, b == 0 ? a : a % b)
+
+/// base^exponent modulo 2^64, which holds the result modulo every smaller power of two.
+static uint64_t wrapping_power(uint64_t base, uint64_t exponent) {
+    uint64_t result = 1;
+    for (; exponent > 0; exponent >>= 1, base *= base) {
+        if ((exponent & 1) != 0) { result *= base; }
+    }
+    return result;
+}
+static uint64_t signed_power(int64_t base, int64_t exponent) {
+    if (exponent >= 0) { return wrapping_power((uint64_t)base, (uint64_t)exponent); }
+    return base == 1 ? 1 : base == -1 ? ((exponent & 1) != 0 ? UINT64_MAX : 1) : 0;
+}
+BINARY_EACH(op_pow_i32, int32_t, (int32_t)signed_power(a, b))
+BINARY_EACH(op_pow_i64, int64_t, (int64_t)signed_power(a, b))
+BINARY_EACH(op_pow_u32, uint32_t, (uint32_t)wrapping_power(a, b))
+BINARY_EACH(op_pow_u64, uint64_t, wrapping_power(a, b))
 
 /// A register's value as its storage type would keep it.
 static void op_wrap(const block_call *call) {
@@ -431,7 +456,7 @@ static const block_function block_functions[SPK_OP_COUNT][6] = {
     [SPK_OP_MAX] = BY_LANE(op_max),
     [SPK_OP_MIN] = BY_LANE(op_min),
     [SPK_OP_FMA] = BY_FLOAT(op_fma),
-    [SPK_OP_POW] = BY_FLOAT(op_pow),
+    [SPK_OP_POW] = BY_LANE(op_pow),
     [SPK_OP_INTEGER_POW] = BY_ARITHMETIC(op_integer_pow),
     [SPK_OP_FLOOR] = BY_FLOAT(op_floor),
     [SPK_OP_CEIL] = BY_FLOAT(op_ceil),
@@ -466,6 +491,11 @@ static const block_function block_functions[SPK_OP_COUNT][6] = {
     [SPK_OP_ERF_INV] = BY_FLOAT(op_erf_inv),
     [SPK_OP_LGAMMA] = BY_FLOAT(op_lgamma),
     [SPK_OP_DIGAMMA] = BY_FLOAT(op_digamma),
+    [SPK_OP_BESSEL_I0E] = BY_FLOAT(op_bessel_i0e),
+    [SPK_OP_BESSEL_I1E] = BY_FLOAT(op_bessel_i1e),
+    [SPK_OP_NDTRI] = BY_FLOAT(op_ndtri),
+    [SPK_OP_LOG_NDTR] = BY_FLOAT(op_log_ndtr),
+    [SPK_OP_ZETA] = BY_FLOAT(op_zeta),
     [SPK_OP_EQ] = BY_LANE(op_eq),
     [SPK_OP_NE] = BY_LANE(op_ne),
     [SPK_OP_LT] = BY_LANE(op_lt),
@@ -498,7 +528,8 @@ static const uint8_t source_counts[SPK_OP_COUNT] = {
     [SPK_OP_NEXTAFTER] = 2,
     [SPK_OP_SQRT ... SPK_OP_ATAN] = 1,
     [SPK_OP_ATAN2] = 2,
-    [SPK_OP_SINH ... SPK_OP_DIGAMMA] = 1,
+    [SPK_OP_SINH ... SPK_OP_LOG_NDTR] = 1,
+    [SPK_OP_ZETA] = 2,
     [SPK_OP_EQ ... SPK_OP_GE] = 2,
     [SPK_OP_SELECT] = 3,
     [SPK_OP_AND ... SPK_OP_XOR] = 2,

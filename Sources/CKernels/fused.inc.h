@@ -453,25 +453,30 @@ static void classify(const fused_run *run, fused_operand *operand) {
     operand->access = scalar ? ACCESS_SCALAR : dense ? ACCESS_DENSE : periodic ? ACCESS_PERIODIC : ACCESS_STRIDED;
 }
 
-static void run_fused(const void *arguments, void *const *slots, spk_pool *pool) {
-    const spk_fused *plan = arguments;
-    int operand_count = plan->operand_count;
-    fused_operand operands[SPK_MAX(operand_count, 1)];
-    fused_run run = {.plan = plan, .operands = operands, .rank = plan->rank, .count = 1};
+/// Resolves a fused program's operands. `operands` has room for all of them.
+static void resolve_fused(fused_run *run, const spk_fused *plan, fused_operand *operands, void *const *slots) {
+    *run = (fused_run){.plan = plan, .operands = operands, .rank = plan->rank, .count = 1};
     for (int d = 0; d < plan->rank; d++) {
-        run.dims[d] = plan->dims[d];
-        run.count *= plan->dims[d];
+        run->dims[d] = plan->dims[d];
+        run->count *= plan->dims[d];
     }
-    if (run.count == 0) { return; }
-    for (int o = 0; o < operand_count; o++) {
+    for (int o = 0; o < plan->operand_count; o++) {
         const spk_operand *operand = &plan->operands[o];
-        operands[o].base = spk_address(slots, operand->slot, operand->offset, operand->dtype);
+        operands[o].base =
+            operand->slot < 0 ? NULL : spk_address(slots, operand->slot, operand->offset, operand->dtype);
         operands[o].dtype = (uint8_t)operand->dtype;
         operands[o].lane = spk_element_lane[operand->dtype];
         operands[o].size = spk_element_size[operand->dtype];
         operands[o].is_stored = operands[o].is_overwritten = operands[o].copies = false;
         for (int d = 0; d < plan->rank; d++) { operands[o].strides[d] = operand->strides[d]; }
     }
+}
+
+/// Finds out how resolved operands lie in the iteration space. Returns the program's weight: simple operations per element.
+static int64_t prepare_fused(fused_run *run) {
+    const spk_fused *plan = run->plan;
+    fused_operand *operands = run->operands;
+    int operand_count = plan->operand_count;
     bool uses_index = false, has_wide_lanes = false, stores = false;
     int64_t weight = 0;
     for (int pc = 0; pc < plan->instruction_count; pc++) {
@@ -490,8 +495,8 @@ static void run_fused(const void *arguments, void *const *slots, spk_pool *pool)
         default: break;
         }
     }
-    if (!uses_index) { merge_dimensions(&run, operand_count); }
-    for (int o = 0; o < operand_count; o++) { classify(&run, &operands[o]); }
+    if (!uses_index) { merge_dimensions(run, operand_count); }
+    for (int o = 0; o < operand_count; o++) { classify(run, &operands[o]); }
     for (int o = 0; o < operand_count && stores; o++) {
         for (int p = 0; p < operand_count && !operands[o].is_overwritten; p++) {
             operands[o].is_overwritten = operands[p].is_stored && operands[p].base == operands[o].base;
@@ -501,9 +506,19 @@ static void run_fused(const void *arguments, void *const *slots, spk_pool *pool)
         const spk_instruction *instruction = &plan->instructions[pc];
         if (instruction->op != SPK_OP_LOAD) { continue; }
         fused_operand *operand = &operands[instruction->imm_i];
-        if (operand->is_overwritten && !operand->copies) { operand->copies = is_used_after_store(&run, pc); }
+        if (operand->is_overwritten && !operand->copies) { operand->copies = is_used_after_store(run, pc); }
     }
-    run.register_bytes = (has_wide_lanes ? BLOCK * 8 : BLOCK * 4) + 64;
+    run->register_bytes = (has_wide_lanes ? BLOCK * 8 : BLOCK * 4) + 64;
+    return weight;
+}
+
+static void run_fused(const void *arguments, void *const *slots, spk_pool *pool) {
+    const spk_fused *plan = arguments;
+    fused_operand operands[SPK_MAX(plan->operand_count, 1)];
+    fused_run run;
+    resolve_fused(&run, plan, operands, slots);
+    if (run.count == 0) { return; }
+    int64_t weight = prepare_fused(&run);
     bool parallel = pool != NULL && run.count >= 2 * BLOCK && run.count * weight >= FUSED_PARALLEL_WORK;
     if (parallel) {
         // Tiles of equal work, by shape alone.

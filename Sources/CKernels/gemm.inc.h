@@ -2,7 +2,7 @@
 // chain of fused multiply-adds in the order of k, so tiling, threads and vector width do not show in the result.
 // A is read in place by two strides, B if its columns are contiguous; else, and where strides of whole pages would make
 // rows push each other out of the cache, they are packed first.
-// Included once per instruction set.
+// Included once per instruction set, after fused.inc.h.
 
 #if SPK_LEVEL_NUMBER == 2
 enum { GEMM_ROWS = 14, GEMM_VECTORS = 2, GEMM_WIDE_ROWS = 6, GEMM_WIDE_VECTORS = 4 };
@@ -314,12 +314,80 @@ static void gemm_block(
     }
 }
 
+// MARK: The elementwise work behind a product
+
+/// An epilogue over tiles of one size.
+typedef struct {
+    fused_run fused; // operands are replaced for each tile
+    int64_t rows, columns, product_row;
+    bool by_rows; // each row is an iteration space of its own
+} gemm_epilogue;
+
+/// The stride between rows of a product that is kept for its epilogue only: not a multiple of pages.
+SPK_INLINE int64_t product_stride(int64_t columns) { return columns % 512 == 0 ? columns + 16 : columns; }
+
+/// `base` holds the operands over the whole product.
+static void prepare_epilogue(
+    gemm_epilogue *epilogue, fused_operand *operands, const fused_run *base, int product, int64_t rows,
+    int64_t columns, int64_t product_row) {
+    enum { SHORT_ROW = 256 };
+    int count = base->plan->operand_count;
+    memcpy(operands, base->operands, (size_t)count * sizeof(fused_operand));
+    *epilogue = (gemm_epilogue){.fused = *base, .rows = rows, .columns = columns, .product_row = product_row};
+    fused_run *run = &epilogue->fused;
+    run->operands = operands;
+    bool is_one_run = true;
+    for (int o = 0; o < count; o++) {
+        operands[o].strides[0] = o == product ? product_row : operands[o].strides[1];
+        operands[o].strides[1] = o == product ? 1 : operands[o].strides[2];
+        is_one_run = is_one_run && operands[o].strides[0] == columns * operands[o].strides[1];
+    }
+    epilogue->by_rows = !is_one_run && columns >= SHORT_ROW;
+    run->rank = 2;
+    run->dims[0] = epilogue->by_rows ? 1 : rows;
+    run->dims[1] = columns;
+    prepare_fused(run);
+}
+
+/// Runs the epilogue on a tile of the product.
+static void run_epilogue(
+    const gemm_epilogue *epilogue, const fused_run *base, int product, float *tile, int64_t batch, int64_t row,
+    int64_t column) {
+    int count = base->plan->operand_count;
+    fused_operand operands[SPK_MAX(count, 1)];
+    memcpy(operands, epilogue->fused.operands, (size_t)count * sizeof(fused_operand));
+    for (int o = 0; o < count; o++) {
+        const fused_operand *whole = &base->operands[o];
+        operands[o].base = o == product
+            ? (char *)tile
+            : whole->base +
+                (batch * whole->strides[0] + row * whole->strides[1] + column * whole->strides[2]) * whole->size;
+    }
+    fused_run run = epilogue->fused;
+    run.operands = operands;
+    spk_scratch *scratch = spk_get_scratch();
+    int64_t rows = epilogue->by_rows ? epilogue->rows : 1;
+    int64_t length = epilogue->by_rows ? epilogue->columns : epilogue->rows * epilogue->columns;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t start = 0; start < length; start += BLOCK) {
+            run_block(&run, scratch, start, SPK_MIN((int64_t)BLOCK, length - start));
+        }
+        for (int o = 0; o < count; o++) {
+            int64_t stride = o == product ? epilogue->product_row : base->operands[o].strides[1];
+            operands[o].base += stride * operands[o].size;
+        }
+    }
+}
+
+// MARK: Whole products
+
 typedef struct {
     const spk_gemm *gemm;
     const float *a, *b, *init;
     float *c;
-    bool packs;
     int64_t batches_per_tile, row_tiles, column_tiles, tile_rows, tile_columns;
+    const fused_run *fused; // the epilogue's operands over the whole product, or NULL
+    const gemm_epilogue *epilogue; // for tiles of full size
 } gemm_run;
 
 static void run_gemm_tile(void *context, int64_t tile) {
@@ -332,12 +400,13 @@ static void run_gemm_tile(void *context, int64_t tile) {
     int64_t row = within % run->row_tiles * run->tile_rows, column = within / run->row_tiles * run->tile_columns;
     int64_t rows = SPK_MIN(run->tile_rows, gemm->m - row), columns = SPK_MIN(run->tile_columns, gemm->n - column);
     if (rows <= 0 || columns <= 0) { return; }
+    bool keeps = gemm->c.slot >= 0;
     for (int64_t batch = first; batch < last; batch++) {
         gemm_matrices matrices = {
             .a = run->a + batch * gemm->a.strides[0],
             .b = run->b + batch * gemm->b.strides[0],
             .init = run->init,
-            .c = run->c + batch * gemm->c.strides[0],
+            .c = keeps ? run->c + batch * gemm->c.strides[0] : spk_get_scratch()->product,
             .a_row = gemm->a.strides[1],
             .a_k = gemm->a.strides[2],
             .b_k = gemm->b.strides[1],
@@ -345,23 +414,94 @@ static void run_gemm_tile(void *context, int64_t tile) {
             .c_row = gemm->c.strides[1],
             .k = gemm->k,
         };
-        if (run->init != NULL) {
-            matrices.init += batch * gemm->init.strides[0];
-            matrices.init_row = gemm->init.strides[1];
-            if (gemm->init.strides[2] != 1) {
-                // Columns that are not contiguous (a bias per row): put in place first.
-                for (int64_t r = row; r < row + rows; r++) {
-                    for (int64_t j = column; j < column + columns; j++) {
-                        matrices.c[r * matrices.c_row + j] =
-                            matrices.init[r * matrices.init_row + j * gemm->init.strides[2]];
+        float *product = matrices.c;
+        if (!keeps) {
+            // The tile is a matrix of its own.
+            matrices.c_row = product_stride(columns);
+            matrices.a += row * matrices.a_row;
+            matrices.b += column * matrices.b_column;
+            gemm_block(&matrices, 0, rows, 0, columns);
+        } else {
+            if (run->init != NULL) {
+                matrices.init += batch * gemm->init.strides[0];
+                matrices.init_row = gemm->init.strides[1];
+                if (gemm->init.strides[2] != 1) {
+                    // Columns that are not contiguous (a bias per row): put in place first.
+                    for (int64_t r = row; r < row + rows; r++) {
+                        for (int64_t j = column; j < column + columns; j++) {
+                            matrices.c[r * matrices.c_row + j] =
+                                matrices.init[r * matrices.init_row + j * gemm->init.strides[2]];
+                        }
                     }
+                    matrices.init = matrices.c;
+                    matrices.init_row = matrices.c_row;
                 }
-                matrices.init = matrices.c;
-                matrices.init_row = matrices.c_row;
             }
+            gemm_block(&matrices, row, rows, column, columns);
+            product += row * matrices.c_row + column;
         }
-        gemm_block(&matrices, row, rows, column, columns);
+        if (run->fused == NULL) { continue; }
+        if (rows == run->epilogue->rows && columns == run->epilogue->columns) {
+            run_epilogue(run->epilogue, run->fused, gemm->product, product, batch, row, column);
+        } else {
+            // At the edges of the product.
+            fused_operand operands[SPK_MAX(run->fused->plan->operand_count, 1)];
+            gemm_epilogue edge;
+            prepare_epilogue(&edge, operands, run->fused, gemm->product, rows, columns, matrices.c_row);
+            run_epilogue(&edge, run->fused, gemm->product, product, batch, row, column);
+        }
     }
+}
+
+/// Tiles by shape alone: a product with an epilogue is cut so that a tile stays in the cache until that has run.
+static void cut_for_epilogue(gemm_run *run, double work, bool packs) {
+    enum { MOST_COLUMNS = 512, PACKED_ROWS = 256 };
+    const spk_gemm *gemm = run->gemm;
+    int64_t wanted = work < GEMM_PARALLEL_WORK
+        ? 1
+        : SPK_MAX((int64_t)SPK_MIN(work / GEMM_TILE_WORK, (double)GEMM_MOST_TILES), (int64_t)2);
+    int64_t area = SPK_MIN((int64_t)SPK_PRODUCT_TILE, spk_ceil_div(gemm->m * gemm->n * gemm->batch, wanted));
+    int64_t rows = SPK_MIN(gemm->m, (int64_t)PACKED_ROWS), columns = SPK_MIN(gemm->n, (int64_t)MOST_COLUMNS);
+    if (packs) {
+        columns = SPK_MAX(area / rows / 32 * 32, (int64_t)32);
+    } else {
+        rows = SPK_MAX(area / columns, SPK_MIN((int64_t)GEMM_ROWS, (int64_t)SPK_PRODUCT_TILE / columns));
+        if (rows >= gemm->m) { columns = SPK_MAX(area / gemm->m / 32 * 32, (int64_t)32); }
+    }
+    run->tile_rows = SPK_MIN(rows, gemm->m);
+    run->tile_columns = SPK_MIN(columns, gemm->n);
+    if (run->tile_rows < gemm->m && run->tile_rows > GEMM_ROWS) {
+        // Tiles of even height.
+        run->tile_rows = spk_ceil_div(gemm->m, spk_ceil_div(gemm->m, run->tile_rows));
+    }
+    run->row_tiles = spk_ceil_div(gemm->m, run->tile_rows);
+    run->column_tiles = spk_ceil_div(gemm->n, run->tile_columns);
+}
+
+static void cut(gemm_run *run, double work, bool packs) {
+    const spk_gemm *gemm = run->gemm;
+    // Whole batch elements if there are enough of them; else rows, or columns where B is packed (so that each panel is
+    // packed once).
+    int64_t wanted = (int64_t)SPK_MIN(work / GEMM_TILE_WORK, (double)GEMM_MOST_TILES);
+    wanted = SPK_MAX(wanted, (int64_t)2);
+    if (gemm->batch >= wanted) {
+        run->batches_per_tile = spk_ceil_div(gemm->batch, wanted);
+        return;
+    }
+    wanted = spk_ceil_div(wanted, gemm->batch);
+    int64_t most_rows = spk_ceil_div(gemm->m, packs ? 8 * GEMM_ROWS : GEMM_ROWS);
+    int64_t most_columns = spk_ceil_div(gemm->n, 32);
+    if (packs) {
+        run->column_tiles = SPK_MIN(wanted, most_columns);
+        run->row_tiles = SPK_MIN(spk_ceil_div(wanted, run->column_tiles), most_rows);
+    } else {
+        run->row_tiles = SPK_MIN(wanted, most_rows);
+        run->column_tiles = SPK_MIN(spk_ceil_div(wanted, run->row_tiles), most_columns);
+    }
+    run->tile_rows = spk_ceil_div(gemm->m, run->row_tiles);
+    run->tile_columns = spk_ceil_div(spk_ceil_div(gemm->n, run->column_tiles), 32) * 32;
+    run->row_tiles = spk_ceil_div(gemm->m, run->tile_rows);
+    run->column_tiles = spk_ceil_div(gemm->n, run->tile_columns);
 }
 
 static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) {
@@ -372,45 +512,37 @@ static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) 
         .a = (const float *)slots[gemm->a.slot] + gemm->a.offset,
         .b = (const float *)slots[gemm->b.slot] + gemm->b.offset,
         .init = gemm->init.slot < 0 ? NULL : (const float *)slots[gemm->init.slot] + gemm->init.offset,
-        .c = (float *)slots[gemm->c.slot] + gemm->c.offset,
-        .packs = gemm->b.strides[2] != 1 && gemm->n > 1,
+        .c = gemm->c.slot < 0 ? NULL : (float *)slots[gemm->c.slot] + gemm->c.offset,
         .batches_per_tile = 1,
         .row_tiles = 1,
         .column_tiles = 1,
         .tile_rows = gemm->m,
         .tile_columns = gemm->n,
     };
+    bool packs = gemm->b.strides[2] != 1 && gemm->n > 1;
     double each = (double)gemm->m * (double)gemm->n * (double)SPK_MAX(gemm->k, (int64_t)1);
     double work = each * (double)gemm->batch;
-    if (pool == NULL || work < GEMM_PARALLEL_WORK) {
+    const spk_fused *plan = gemm->epilogue;
+    fused_operand whole[SPK_MAX(plan == NULL ? 1 : plan->operand_count, 1)];
+    fused_operand operands[SPK_MAX(plan == NULL ? 1 : plan->operand_count, 1)];
+    fused_run fused;
+    gemm_epilogue epilogue;
+    if (plan != NULL) {
+        cut_for_epilogue(&run, work, packs);
+        resolve_fused(&fused, plan, whole, slots);
+        prepare_epilogue(
+            &epilogue, operands, &fused, gemm->product, run.tile_rows, run.tile_columns,
+            gemm->c.slot < 0 ? product_stride(run.tile_columns) : gemm->c.strides[1]);
+        run.fused = &fused;
+        run.epilogue = &epilogue;
+    } else if (pool == NULL || work < GEMM_PARALLEL_WORK) {
         run.batches_per_tile = gemm->batch;
-        run_gemm_tile(&run, 0);
-        return;
-    }
-    // Tiles by shape alone. Whole batch elements if there are enough of them; else rows, or columns where B is packed
-    // (so that each panel is packed once).
-    int64_t wanted = (int64_t)SPK_MIN(work / GEMM_TILE_WORK, (double)GEMM_MOST_TILES);
-    wanted = SPK_MAX(wanted, (int64_t)2);
-    if (gemm->batch >= wanted) {
-        run.batches_per_tile = spk_ceil_div(gemm->batch, wanted);
     } else {
-        wanted = spk_ceil_div(wanted, gemm->batch);
-        int64_t most_rows = spk_ceil_div(gemm->m, run.packs ? 8 * GEMM_ROWS : GEMM_ROWS);
-        int64_t most_columns = spk_ceil_div(gemm->n, 32);
-        if (run.packs) {
-            run.column_tiles = SPK_MIN(wanted, most_columns);
-            run.row_tiles = SPK_MIN(spk_ceil_div(wanted, run.column_tiles), most_rows);
-        } else {
-            run.row_tiles = SPK_MIN(wanted, most_rows);
-            run.column_tiles = SPK_MIN(spk_ceil_div(wanted, run.row_tiles), most_columns);
-        }
-        run.tile_rows = spk_ceil_div(gemm->m, run.row_tiles);
-        run.tile_columns = spk_ceil_div(spk_ceil_div(gemm->n, run.column_tiles), 32) * 32;
-        run.row_tiles = spk_ceil_div(gemm->m, run.tile_rows);
-        run.column_tiles = spk_ceil_div(gemm->n, run.tile_columns);
+        cut(&run, work, packs);
     }
     int64_t batch_tiles = spk_ceil_div(gemm->batch, run.batches_per_tile);
-    spk_pool_run(pool, batch_tiles * run.row_tiles * run.column_tiles, run_gemm_tile, &run);
+    spk_pool_run(
+        work < GEMM_PARALLEL_WORK ? NULL : pool, batch_tiles * run.row_tiles * run.column_tiles, run_gemm_tile, &run);
 }
 
 // MARK: The other element types
@@ -465,6 +597,94 @@ static void run_matmul_row(void *context, int64_t tile) {
     }
 }
 
+// float64: a panel of 16 columns of B is packed, and a few rows of C at a time are kept in registers along it. The order of
+// each element's sum is that of the plain loop.
+#if SPK_LEVEL_NUMBER == 2
+enum { F64_ROWS = 8 };
+#define FOR_F64_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#else
+enum { F64_ROWS = 2 };
+#define FOR_F64_ROWS(X) X(1) X(2)
+#endif
+enum {
+    F64_DEPTH = 256,     // k per pass over a panel; C is stored and loaded again between passes, exactly
+    F64_TILE_ROWS = 128, // rows that share a packed panel
+};
+
+typedef struct {
+    const double *a, *panel;
+    double *c;
+    int64_t a_row, a_k, c_row, k;
+    int columns;
+    bool continues; // on what earlier passes left in C
+} f64_call;
+
+SPK_INLINE void f64_micro(const int rows, const f64_call *call) {
+    f64x16 sum[F64_ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        sum[r] = (f64x16)(0.0);
+        if (call->continues) {
+            for (int j = 0; j < call->columns; j++) { sum[r][j] = call->c[r * call->c_row + j]; }
+        }
+    }
+    for (int64_t k = 0; k < call->k; k++) {
+        f64x16 column = LOAD16(f64x16, call->panel, 16 * k);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            f64x16 row = (f64x16)(call->a[r * call->a_row + k * call->a_k]);
+            sum[r] = __builtin_elementwise_fma(row, column, sum[r]);
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        _Alignas(64) double values[16];
+        memcpy(values, &sum[r], sizeof values);
+        memcpy(call->c + r * call->c_row, values, (size_t)call->columns * sizeof(double));
+    }
+}
+
+#define F64_MICRO(ROWS) static void f64_micro_##ROWS(const f64_call *call) { f64_micro(ROWS, call); }
+#define F64_ENTRY(ROWS) [ROWS] = f64_micro_##ROWS,
+FOR_F64_ROWS(F64_MICRO)
+static void (*const f64_micros[F64_ROWS + 1])(const f64_call *) = {FOR_F64_ROWS(F64_ENTRY)};
+
+/// One panel of columns of one tile of rows.
+static void run_f64_tile(void *context, int64_t tile) {
+    const matmul_run *run = context;
+    const spk_matmul_plain *matmul = run->matmul;
+    const int64_t *sa = matmul->a.strides, *sb = matmul->b.strides, *sc = matmul->c.strides;
+    int64_t panels = spk_ceil_div(matmul->n, 16), row_tiles = spk_ceil_div(matmul->m, F64_TILE_ROWS);
+    int64_t batch = tile / (panels * row_tiles), first = tile / panels % row_tiles * F64_TILE_ROWS;
+    int64_t column = tile % panels * 16, last = SPK_MIN(first + F64_TILE_ROWS, matmul->m);
+    const double *a = (const double *)run->a + batch * sa[0];
+    const double *b = (const double *)run->b + batch * sb[0] + column * sb[2];
+    double *c = (double *)run->c + batch * sc[0] + column;
+    int columns = (int)SPK_MIN(matmul->n - column, (int64_t)16);
+    _Alignas(64) double panel[F64_DEPTH * 16];
+    for (int64_t start = 0; start == 0 || start < matmul->k; start += F64_DEPTH) {
+        int64_t depth = SPK_MIN(matmul->k - start, (int64_t)F64_DEPTH);
+        for (int64_t k = 0; k < depth; k++) {
+            const double *line = b + (start + k) * sb[1];
+            for (int j = 0; j < columns; j++) { panel[16 * k + j] = line[j * sb[2]]; }
+            for (int j = columns; j < 16; j++) { panel[16 * k + j] = 0; }
+        }
+        for (int64_t row = first; row < last; row += F64_ROWS) {
+            f64_call call = {
+                .a = a + row * sa[1] + start * sa[2],
+                .panel = panel,
+                .c = c + row * sc[1],
+                .a_row = sa[1],
+                .a_k = sa[2],
+                .c_row = sc[1],
+                .k = depth,
+                .columns = columns,
+                .continues = start > 0,
+            };
+            f64_micros[SPK_MIN(last - row, (int64_t)F64_ROWS)](&call);
+        }
+    }
+}
+
 static void run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool) {
     const spk_matmul_plain *matmul = arguments;
     if (matmul->batch <= 0 || matmul->m <= 0 || matmul->n <= 0) { return; }
@@ -476,5 +696,11 @@ static void run_matmul_plain(const void *arguments, void *const *slots, spk_pool
         .c = spk_address(slots, matmul->c.slot, matmul->c.offset, dtype),
     };
     double work = (double)matmul->m * (double)matmul->n * (double)matmul->k * (double)matmul->batch;
-    spk_pool_run(work < GEMM_PARALLEL_WORK ? NULL : pool, matmul->batch * matmul->m, run_matmul_row, &run);
+    if (work < GEMM_PARALLEL_WORK) { pool = NULL; }
+    if (dtype == SPK_FLOAT64 && matmul->c.strides[2] == 1) {
+        int64_t tiles = spk_ceil_div(matmul->n, 16) * spk_ceil_div(matmul->m, F64_TILE_ROWS);
+        spk_pool_run(pool, matmul->batch * tiles, run_f64_tile, &run);
+        return;
+    }
+    spk_pool_run(pool, matmul->batch * matmul->m, run_matmul_row, &run);
 }

@@ -28,7 +28,7 @@ typedef uint64_t u64x16 __attribute__((ext_vector_type(16)));
 /// The kernels of one instruction set.
 typedef struct {
     spk_level level;
-    spk_kernel fused, gemm, matmul_plain, reduce, cumulative, copy;
+    spk_kernel fused, gemm, matmul_plain, conv, window, window_gather, window_scatter, reduce, cumulative, copy;
 } spk_table;
 
 extern const spk_table spk_table_portable;
@@ -103,6 +103,8 @@ enum {
     SPK_PACKED_DEPTH = 256,         // of matrix panels
     SPK_PACKED_COLUMNS = 256,
     SPK_PACKED_ROWS = 112,
+    SPK_PRODUCT_TILE = 32768,       // elements of a product that wait for their epilogue, with padding
+    SPK_PRODUCT_PADDING = 8192,
     SPK_REDUCE_PARTIALS = 8192,     // partial results that threads may leave to the caller
 };
 
@@ -115,6 +117,7 @@ typedef struct {
     _Alignas(64) char raw[SPK_BLOCK * 8 + 128];
     _Alignas(64) float packed_b[SPK_PACKED_DEPTH * SPK_PACKED_COLUMNS];
     _Alignas(64) float packed_a[SPK_PACKED_ROWS * (SPK_PACKED_DEPTH + 16)];
+    _Alignas(64) float product[SPK_PRODUCT_TILE + SPK_PRODUCT_PADDING];
     _Alignas(64) char reduce_partials[SPK_REDUCE_PARTIALS * 8];
 } spk_scratch;
 

@@ -8,17 +8,25 @@
 
 #include "gemm.inc.h"
 
+#include "conv.inc.h"
+
 #include "reduce.inc.h"
 
 #include "copy.inc.h"
 
 #include "cumulative.inc.h"
 
+#include "window.inc.h"
+
 const spk_table SPK_TABLE = {
     .level = SPK_LEVEL,
     .fused = run_fused,
     .gemm = run_gemm,
     .matmul_plain = run_matmul_plain,
+    .conv = run_conv,
+    .window = run_window,
+    .window_gather = run_window_gather,
+    .window_scatter = run_window_scatter,
     .reduce = run_reduce,
     .cumulative = run_cumulative,
     .copy = run_copy,

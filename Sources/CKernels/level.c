@@ -47,6 +47,18 @@ void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool) {
 void spk_run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool) {
     table()->matmul_plain(arguments, slots, pool);
 }
+void spk_run_conv(const void *arguments, void *const *slots, spk_pool *pool) {
+    table()->conv(arguments, slots, pool);
+}
+void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool) {
+    table()->window(arguments, slots, pool);
+}
+void spk_run_window_gather(const void *arguments, void *const *slots, spk_pool *pool) {
+    table()->window_gather(arguments, slots, pool);
+}
+void spk_run_window_scatter(const void *arguments, void *const *slots, spk_pool *pool) {
+    table()->window_scatter(arguments, slots, pool);
+}
 void spk_run_reduce(const void *arguments, void *const *slots, spk_pool *pool) {
     table()->reduce(arguments, slots, pool);
 }

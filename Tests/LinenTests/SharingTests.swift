@@ -44,10 +44,10 @@ struct SharingTests {
         final class Tied: Module, Layer {
             let decoder: Decoder
             let embed: Embed
-            override init(name: String? = nil, passed: [Module] = []) {
+            init() {
                 embed = Embed(count: 5, features: 3)
                 decoder = Decoder(embed)
-                super.init(name: name, passed: passed)
+                super.init()
             }
             func forward(_ ids: Tensor) throws -> Tensor { try decoder(embed(ids)) }
         }

@@ -8,7 +8,7 @@ import Testing
 struct InitializerParityTests {
     @Test(
         "every case of the suite initializers that is built gives JAX's numbers",
-        arguments: [("named", 0), ("orthogonal", 22), ("simple", 0), ("variance_scaling", 0)])
+        arguments: [("named", 0), ("orthogonal", 0), ("simple", 0), ("variance_scaling", 0)])
     func initializers(group: String, notBuilt: Int) throws {
         try checkParity("initializers", group, notBuilt: notBuilt) { parityCase in
             let config = parityCase.config

@@ -6,8 +6,8 @@ struct LinenParityTests {
     @Test(
         "every case of the suite linen that is built has Flax's variables, results and gradients",
         arguments: [
-            ("dense", 2), ("models", 11), ("errors", 7), ("attention", 18), ("conv", 31), ("dropout", 0),
-            ("lifted", 15), ("norm", 33), ("recurrent", 26),
+            ("dense", 2), ("models", 0), ("errors", 0), ("attention", 0), ("conv", 0), ("dropout", 0),
+            ("lifted", 0), ("norm", 0), ("recurrent", 0),
         ])
     func linen(group: String, notBuilt: Int) throws {
         try checkParity("linen", group, notBuilt: notBuilt) { try LinenCase($0).check() }

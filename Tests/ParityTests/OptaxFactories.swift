@@ -75,7 +75,11 @@ func makeTransformation(_ spec: JSONValue, replaced: [String: Hyperparameter] = 
 {
     let name = try spec.member("fn").stringValue ?? ""
     let a = OptaxArguments(function: name, spec["args"] ?? [:], replaced: replaced)
-    if let made = try makeOptimizer(name, a) ?? makeTransform(name, a) ?? makeWrapper(name, a) { return made }
+    if let made = try makeOptimizer(name, a) ?? makeContributed(name, a) ?? makeTransform(name, a)
+        ?? makeWrapper(name, a)
+    {
+        return made
+    }
     throw NotBuilt(name)
 }
 
@@ -156,6 +160,50 @@ private func makeOptimizer(_ name: String, _ a: OptaxArguments) throws -> Gradie
         return optimisticGradientDescent(
             learningRate: try rate(), alpha: try a.value("alpha", 1), beta: try a.value("beta", 1))
     case "optimistic_adam_v2": return optimisticAdam(learningRate: try rate())
+    default: return nil
+    }
+}
+
+private func makeContributed(_ name: String, _ a: OptaxArguments) throws -> GradientTransformation? {
+    func rate(_ fallback: Hyperparameter? = nil) throws -> Hyperparameter {
+        try a.value("learning_rate", fallback)
+    }
+    switch name {
+    case "lbfgs":
+        let hasSearch = !(a.has("memory_size") && !a.has("linesearch"))
+        let memory = try a.int("memory_size", 10)
+        return hasSearch
+            ? try lbfgs(learningRate: try a.optional("learning_rate"), memorySize: memory)
+            : try lbfgs(learningRate: try a.optional("learning_rate"), memorySize: memory, lineSearch: nil)
+    case "scale_by_lbfgs": return try scaleByLBFGS(memorySize: try a.int("memory_size", 10))
+    case "scale_by_backtracking_linesearch":
+        return try scaleByBacktrackingLineSearch(maximumSteps: try a.int("max_backtracking_steps"))
+    case "polyak_sgd": return polyakSGD(maximumLearningRate: try a.value("max_learning_rate", 1))
+    case "contrib.momo": return momo(learningRate: try rate(1))
+    case "contrib.momo_adam": return momoAdam(learningRate: try rate(0.01))
+    case "contrib.muon":
+        return try muon(
+            learningRate: try rate(), steps: try a.int("ns_steps", 5),
+            weightDecay: try a.value("weight_decay", 0),
+            nesterov: a.bool("nesterov", true), adaptive: a.bool("adaptive"))
+    case "contrib.prodigy":
+        return prodigy(
+            learningRate: try rate(1), weightDecay: try a.value("weight_decay", 0),
+            safeguardsWarmup: a.bool("safeguard_warmup"))
+    case "contrib.dadapt_adamw":
+        return dadaptAdamW(
+            learningRate: try rate(1), initialEstimate: try a.double("estim_lr0", 1e-6),
+            weightDecay: try a.value("weight_decay", 0))
+    case "contrib.ademamix": return ademamix(learningRate: try rate(), b3: try a.value("b3", 0.9999))
+    case "contrib.simplified_ademamix":
+        return simplifiedAdEMAMix(learningRate: try rate(), alpha: try a.value("alpha", 0))
+    case "contrib.adopt": return adopt(learningRate: try rate())
+    case "contrib.acprop": return acprop(learningRate: try rate())
+    case "contrib.cocob": return cocob(learningRate: try rate(1))
+    case "contrib.dog": return dog(learningRate: try rate(1))
+    case "contrib.dowg": return dowg(learningRate: try rate(1))
+    case "contrib.madgrad": return madgrad(learningRate: try rate())
+    case "contrib.mechanize": return try mechanize(try a.transformation("base_optimizer"))
     default: return nil
     }
 }

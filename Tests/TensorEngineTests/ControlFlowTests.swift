@@ -149,6 +149,24 @@ private func expectClose(_ a: [Tensor], _ b: [Tensor], _ tolerance: Double = 1e-
         #expect(try arena(1000) == arena(10))
     }
 
+    @Test("a loop is compiled without the results that nobody reads, and without what only these need")
+    func unreadResults() throws {
+        let x = try PRNGKey(seed: 1).normal([5, 3])
+        let program = try makeProgram(
+            { (x: Tensor) in
+                try scan(
+                    { (c: [Tensor], row: Tensor) in
+                        ([try c[0] + row, try c[1] * exp(row), try c[2] + c[1]], try sin(row))
+                    }, initial: [zeros([3]), zeros([3]), zeros([3])], over: x
+                ).carry[0]
+            }, x)
+        let pruned = try Pipeline.run(program)
+        let loop = try #require(pruned.equations.compactMap { $0.primitive as? Scan }.first)
+        #expect(loop.carryCount == 1)
+        #expect(loop.body.equations.map(\.primitive.name) == ["add"])
+        #expect(try Executable(program).run([x]).first?.doubles() == sum(x, axes: [0]).doubles())
+    }
+
     @Test("a branch may capture what others do not; only the chosen one runs; under vmap each member chooses")
     func choices() throws {
         let (a, b) = (try Tensor(2 as Float), try Tensor(3 as Float))

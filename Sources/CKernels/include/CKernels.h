@@ -73,7 +73,7 @@ typedef enum {
     SPK_OP_NEG, SPK_OP_ABS, SPK_OP_SIGN,
     SPK_OP_MAX, SPK_OP_MIN, // NaN in either gives NaN
     SPK_OP_FMA,        // a * b + c, one rounding
-    SPK_OP_POW,        // floats
+    SPK_OP_POW,        // floats; integers wrap, and a negative power is the reciprocal rounded towards 0
     SPK_OP_INTEGER_POW,// a to the power imm_i (>= 0), by repeated squaring from the lowest bit
     // floats: rounding and tests
     SPK_OP_FLOOR, SPK_OP_CEIL, SPK_OP_ROUND_EVEN, SPK_OP_ROUND_AWAY, SPK_OP_IS_FINITE,
@@ -85,6 +85,10 @@ typedef enum {
     SPK_OP_LOGISTIC, SPK_OP_ERF, SPK_OP_ERFC,
     SPK_OP_ERF_INV,    // float32: Giles' polynomial, see erf_inv below
     SPK_OP_LGAMMA, SPK_OP_DIGAMMA,
+    SPK_OP_BESSEL_I0E, SPK_OP_BESSEL_I1E, // modified Bessel functions of the first kind times exp(-|a|)
+    SPK_OP_NDTRI,      // the quantile function of the normal distribution
+    SPK_OP_LOG_NDTR,   // the logarithm of its distribution function
+    SPK_OP_ZETA,       // Hurwitz: the sum of (b + k)^-a over k >= 0
     // comparison: I32 0/1
     SPK_OP_EQ, SPK_OP_NE, SPK_OP_LT, SPK_OP_LE, SPK_OP_GT, SPK_OP_GE,
     SPK_OP_SELECT,     // a (I32 condition) != 0 ? b : c
@@ -129,16 +133,61 @@ typedef struct {
 /// the order of k, starting from init (0 when init.slot < 0). float32, A, B, init and C.
 /// Strides are in elements: operand strides[0] over the batch, then [1] rows, [2] columns (A: i, k; B: k, j). init may
 /// have strides 0 (a bias). C is written with its strides too (columns must be contiguous: strides[2] == 1).
+///
+/// `epilogue`, if there is one, is elementwise work over [batch, m, n] that runs on each tile of C as soon as it is
+/// computed. Its operand number `product` is C; with c.slot < 0 (and no init)
+/// nobody else reads C, which then never gets to memory.
 typedef struct {
     int64_t batch, m, n, k;
     spk_operand a, b, init, c;
+    const spk_fused *epilogue;
+    int32_t product;
 } spk_gemm;
 
-/// The same sum for float64 and the integer types (dtype of A, B and C alike), a plain loop in the same order.
+/// The same sum for float64 and the integer types (dtype of A, B and C alike), in the same order.
 typedef struct {
     int64_t batch, m, n, k;
     spk_operand a, b, c;
 } spk_matmul_plain;
+
+// MARK: Convolutions and windows
+
+/// out[g, n, o, f] = sum over taps t and channels c of x[g, n, position, c] * w[g, t, c, f] for each of `groups` groups, where
+/// position * input_dilation = o * stride + t * kernel_dilation - padding in each of three spatial dimensions (unused
+/// ones in front have size 1). Positions outside of x count as zeros; taps that fall between its elements
+/// (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
+/// feature (w), batch, feature (out), then the spatial ones.
+///
+/// float32: every element is one chain of fused multiply-adds from 0, in the order (t, c), or (c, t) with channels_first.
+/// w's features must be contiguous and (t, c), or (c, t), one run of constant stride. `packed` is a slot with room for a
+/// group's w without gaps, all groups one after the other, at `packed_offset`; needed where an input_dilation is > 1 (else -1).
+/// float64 and integers (plain loops in the same order; any strides).
+typedef struct {
+    int64_t groups, batch, features, channels;
+    int64_t input[3], kernel[3], output[3];
+    int64_t stride[3], padding[3], input_dilation[3], kernel_dilation[3];
+    int32_t channels_first, packed;
+    int64_t packed_offset;
+    spk_operand x, w, out;
+} spk_conv;
+
+typedef enum { SPK_WINDOW_ADD, SPK_WINDOW_MUL, SPK_WINDOW_MAX, SPK_WINDOW_MIN /* NaN wins */ } spk_window_reduction;
+
+/// Reductions over windows: dst[o] = reduction over t of src[position], position * dilation = o * stride + t *
+/// window_dilation - padding in each dimension, in row-major order of t; positions outside of src, or between its elements,
+/// count as the identity (0, 1, the lowest, the highest). All dense.
+///
+/// spk_run_window_gather and spk_run_window_scatter find the window's first extremum of `key` (MAX, MIN; shaped as src),
+/// and move values of dtype: dst[o] = src[there], and dst[there] += src[o] in the order of o (dst, of key's shape, begins with
+/// zeros). A window without elements of `key` gives 0, and adds nothing. `key_dtype` is the type of key, `dtype` that of src and dst.
+/// `dims` is the shape of src (or key), `output` the number of windows.
+typedef struct {
+    int32_t reduction, dtype, key_dtype, rank;
+    int64_t dims[SPK_MAX_RANK], output[SPK_MAX_RANK], window[SPK_MAX_RANK];
+    int64_t stride[SPK_MAX_RANK], padding[SPK_MAX_RANK], dilation[SPK_MAX_RANK], window_dilation[SPK_MAX_RANK];
+    int32_t src, key, dst;
+    int64_t src_offset, key_offset, dst_offset;
+} spk_window;
 
 // MARK: Reductions
 
@@ -159,7 +208,7 @@ typedef struct {
     int64_t src_offset, dst_offset; // in elements
 } spk_reduce;
 
-typedef enum { SPK_CUMSUM, SPK_CUMPROD, SPK_CUMMAX, SPK_CUMMIN } spk_cumulation;
+typedef enum { SPK_CUMSUM, SPK_CUMPROD, SPK_CUMMAX, SPK_CUMMIN, SPK_CUMLOGSUMEXP /* floats, in double precision */ } spk_cumulation;
 /// Running reduction along the middle dimension of dense [outer, count, inner]; `reverse` runs from the end.
 typedef struct {
     int32_t cumulation, dtype, reverse;
@@ -225,6 +274,40 @@ typedef struct {
 } spk_argsort;
 int64_t spk_argsort_scratch_bytes(int64_t count);
 
+/// dst[o, i] = where values[o, i] (dense [outer, queries]) goes in the ascending row o of `sorted` (dense [outer, count]), as
+/// int32: before the elements that are equal to it, or behind them (`right`). In argsort's order: NaN last, -0 equal to 0.
+typedef struct {
+    int32_t dtype, right;
+    int64_t outer, count, queries;
+    int32_t sorted, values, dst;
+    int64_t sorted_offset, values_offset, dst_offset;
+} spk_search_sorted;
+
+/// Copies of windows whose place is known only when the step runs. `window` copies the window of one member, whose source
+/// (or target, with `moves_target`) is moved by start[k] * moved_strides[k] for each of `axes` dimensions. Member b's
+/// start[k] is the int32 at starts[k] + b * start_strides[k]; a negative one counts from the end (sizes[k] is added), and
+/// then it is limited to 0...limits[k]. `whole` is copied first, as a background, if it has a rank and is not the same memory.
+typedef struct {
+    spk_copy whole, window;
+    int32_t moves_target, axes;
+    int64_t members, src_member_stride, dst_member_stride; // in elements
+    int32_t starts[SPK_MAX_RANK];                          // slots
+    int64_t start_offsets[SPK_MAX_RANK], start_strides[SPK_MAX_RANK];
+    int64_t sizes[SPK_MAX_RANK], limits[SPK_MAX_RANK], moved_strides[SPK_MAX_RANK];
+} spk_dynamic_window;
+
+typedef enum { SPK_UPDATE_SET, SPK_UPDATE_ADD, SPK_UPDATE_MUL, SPK_UPDATE_MIN, SPK_UPDATE_MAX /* NaN wins */ } spk_update;
+
+/// dst = operand, then dst[o, index(j), i] = update(dst[o, index(j), i], src[o, j, i]) in the order of j, so that of several
+/// SETs the last one stays. operand and dst are dense [outer, count, inner], and may be the same memory. Indices outside are
+/// dropped. bool: ADD and MAX are or, MUL and MIN are and. float16 and bfloat16 compute in float32 and round each time.
+typedef struct {
+    int32_t dtype, update; // spk_update
+    int64_t outer, count, inner, indices;
+    int32_t operand, src, index, dst;
+    int64_t operand_offset, src_offset, index_offset, dst_offset;
+} spk_scatter;
+
 // MARK: Plans
 
 /// One step: `run(arguments, slots, pool)`. `arguments` points to one of the structs above.
@@ -237,6 +320,10 @@ typedef struct {
 void spk_run_fused(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_matmul_plain(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_conv(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_gather(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_window_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_reduce(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_cumulative(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_copy(const void *arguments, void *const *slots, spk_pool *pool);
@@ -246,6 +333,9 @@ void spk_run_scatter_add(const void *arguments, void *const *slots, spk_pool *po
 void spk_run_take_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_scatter_add_along(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_argsort(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_search_sorted(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool);
+void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 
 // MARK: Control flow: steps that run steps
 

@@ -75,6 +75,7 @@ extension ParameterType {
             [("type", "entries"), ("kinds", JSONValue(kinds.map(\.rawValue)))] + Self.counts(count)
         case .numbers(let count): [("type", "numbers")] + Self.counts(count)
         case .integerOrAuto(let range): [("type", "integer_or_auto")] + Self.bounds(range)
+        case .padding: [("type", "padding")]
         case .target: [("type", "target")]
         case .typedMap(let kinds): [("type", "entries_by_name"), ("kinds", JSONValue(kinds.map(\.rawValue)))]
         case .numberOrSchedule(let range): [("type", "number_or_schedule")] + Self.bounds(range)

@@ -3,21 +3,14 @@
 
 extension Catalog {
     package static let planned: [CatalogKind: [String]] = [
-        .module: [
-            "Residual", "Parallel", "Repeat", "Function", "CNN", "ResNet", "TransformerLM", "RecurrentLM",
-            "Autoencoder", "VAE", "DenseGeneral", "Einsum", "Conv", "ConvTranspose", "Embed", "BatchNorm",
-            "LayerNorm", "RMSNorm", "GroupNorm", "Dropout", "MultiHeadDotProductAttention", "SelfAttention",
-            "LSTMCell", "GRUCell", "RNN",
-        ],
-        .activation: [
-            "celu", "selu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid",
-            "relu6", "soft_sign", "PReLU",
-        ],
-        .initializer: ["orthogonal", "delta_orthogonal", "truncated_normal"],
-        .optimizer: ["lbfgs", "lookahead", "named_chain"],
+        .module: ["Einsum", "ConvLSTMCell"],
+        .cell: ["ConvLSTMCell"],
+        .activation: ["glu"],
+        .initializer: [],
+        .optimizer: ["lookahead", "named_chain", "sophia", "sam"],
         .transformation: [],
         .schedule: [],
-        .loss: ["ctc_loss", "triplet_margin_loss"],
+        .loss: ["ctc_loss", "triplet_margin_loss", "ntxent", "ranking_softmax_loss", "fenchel_young_loss"],
         .metric: [],
         .transform: ["pad"],
         .generator: [],

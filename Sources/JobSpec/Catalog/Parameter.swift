@@ -87,6 +87,8 @@ package indirect enum ParameterType: Sendable {
     case numbers(count: ClosedRange<Int>)
     /// A count, or "auto": as many as the data needs.
     case integerOrAuto(ClosedRange<Int>)
+    /// "SAME" and the like, one number for all sides, or two for each dimension.
+    case padding
     /// The name of a column.
     case column
     /// The name of a column or an array, or `{"shift": 1}`: the inputs that far ahead.
@@ -145,6 +147,8 @@ package indirect enum ParameterType: Sendable {
             "a list of \(count.lowerBound) to \(count.upperBound) numbers"
         case .integerOrAuto(let range):
             "an integer from \(range.lowerBound) to \(range.upperBound), or \"auto\""
+        case .padding:
+            "SAME, VALID, CIRCULAR, REFLECT, CAUSAL, a number, or a list of [low, high] for each dimension"
         case .target: "the name of a column or an array, or {\"shift\": 1}"
         case .typedMap(let kinds): "an object of \(kinds.map(\.indefinite).joined(separator: " or ")) by name"
         case .numberOrSchedule(let range): "\(range.description), or a schedule"

@@ -9,12 +9,15 @@ package struct JobPlan: Sendable, Hashable {
         package var outputShape: [Int]
         /// Its own and those of its submodules.
         package var parameters: Int
+        /// Floating-point operations of its calls in one forward pass of a batch, submodules included.
+        package var operations: Int
 
-        package init(path: String, type: String, outputShape: [Int], parameters: Int) {
+        package init(path: String, type: String, outputShape: [Int], parameters: Int, operations: Int) {
             self.path = path
             self.type = type
             self.outputShape = outputShape
             self.parameters = parameters
+            self.operations = operations
         }
     }
 
@@ -56,6 +59,7 @@ extension JobPlan {
                         "path": .string(module.path), "type": .string(module.type),
                         "output_shape": JSONValue(module.outputShape),
                         "parameters": JSONValue(module.parameters),
+                        "flops": JSONValue(module.operations),
                     ]
                 }),
         ]
@@ -72,8 +76,8 @@ extension JobPlan {
         modules = try reader.objects("modules") { (module) throws(WorkerProtocolError) in
             Module(
                 path: try module.string("path"), type: try module.string("type"),
-                outputShape: try module.integers("output_shape"), parameters: try module.integer("parameters")
-            )
+                outputShape: try module.integers("output_shape"),
+                parameters: try module.integer("parameters"), operations: try module.integer("flops"))
         }
     }
 }

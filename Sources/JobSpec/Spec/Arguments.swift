@@ -10,6 +10,8 @@ package indirect enum Argument: Sendable, Hashable {
     case integers([Int])
     case texts([String])
     case numbers([Double])
+    /// Low and high for each dimension.
+    case pairs([[Int]])
     /// The target is the inputs, so far ahead.
     case shift(Int)
     case labels(OrderedDictionary<String, String>)
@@ -109,6 +111,10 @@ package struct Arguments: Sendable, Hashable {
         return value
     }
 
+    package func optionalPairs(_ name: String) -> [[Int]]? {
+        if case .pairs(let value) = values[name] { value } else { nil }
+    }
+
     package func optionalIntegers(_ name: String) -> [Int]? {
         if case .integers(let value) = values[name] { value } else { nil }
     }
@@ -184,6 +190,7 @@ extension Argument {
         case .integers(let values): JSONValue(values)
         case .texts(let values): JSONValue(values)
         case .numbers(let values): .array(values.map(JSONValue.double))
+        case .pairs(let pairs): .array(pairs.map { JSONValue($0) })
         case .shift(let count): ["shift": JSONValue(count)]
         case .labels(let labels): .object(labels.mapValues(JSONValue.string))
         case .stepScales(let scales):

@@ -12,6 +12,35 @@ extension SpecDecoder {
         return decoded.optionalInteger("shift").map(Argument.shift)
     }
 
+    func padding(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
+        let amount = 0...10_000
+        if let text = value.stringValue {
+            let names = ["SAME", "VALID", "CIRCULAR", "REFLECT", "CAUSAL"]
+            guard names.contains(text) else {
+                report(
+                    .invalidValue, pointer,
+                    "expected \(type.description), got \"\(excerpt(text))\"\(suggestion(for: text, among: names))"
+                )
+                return nil
+            }
+            return .text(text)
+        }
+        guard let elements = value.arrayValue else {
+            return integer(value, amount, type, at: pointer).map(Argument.integer)
+        }
+        guard checkCount(elements, 1...3, type, at: pointer) else { return nil }
+        let pairs = elements.enumerated().compactMap { index, element -> [Int]? in
+            let place = pointer.appending(index)
+            guard let pair = element.arrayValue, pair.count == 2 else {
+                report(.wrongType, place, "expected [low, high], got \(element.kindDescription)")
+                return nil
+            }
+            let numbers = pair.compactMap { integer($0, amount, .integer(amount), at: place) }
+            return numbers.count == 2 ? numbers : nil
+        }
+        return pairs.count == elements.count ? .pairs(pairs) : nil
+    }
+
     func typedMap(
         _ value: JSONValue, _ kinds: [CatalogKind], _ type: ParameterType, at pointer: JSONPointer, depth: Int
     ) -> Argument? {

@@ -35,6 +35,7 @@ extension SpecDecoder {
         case .integerOrAuto(let range):
             if value.stringValue == "auto" { return .text("auto") }
             return integer(value, range, type, at: pointer).map(Argument.integer)
+        case .padding: return padding(value, type, at: pointer)
         case .target: return target(value, at: pointer)
         case .typedMap(let kinds): return typedMap(value, kinds, type, at: pointer, depth: depth)
         case .integerOrSchedule(let range):

@@ -15,16 +15,45 @@ public protocol Layer<Input, Output>: Module {
 
 extension Layer {
     /// Runs the module. Only inside of `initialize` and `apply`.
-    public func callAsFunction(_ input: Input) throws -> Output {
+    public func callAsFunction(_ input: Input) throws -> Output { try mainCall { try forward(input) } }
+}
+
+extension Module {
+    /// As `compact`, for the module's main call: what it returns counts as an intermediate result that
+    /// `apply(…, captureIntermediates: true)` keeps.
+    public final func mainCall<Result>(_ body: () throws -> Result) throws -> Result {
         let context = try ModuleContext.required(by: self, for: className)
         return try context.call(self) {
-            let output = try forward(input)
+            let output = try body()
             if context.capturesIntermediates, let result = output as? any TensorTree {
                 let scope = try context.runningScope(of: self, for: "capture")
-                try context.append(result.asTree, to: "intermediates", "__call__", in: scope)
+                // A module in another one's place makes that one's main call.
+                if !scope.isShared {
+                    try context.append(result.asTree, to: "intermediates", "__call__", in: scope)
+                }
             }
             return output
         }
+    }
+
+    /// Whether to do one thing or the other, for a layer that is told in one of three ways: when it is made, when it is called,
+    /// or for the whole model by `apply(…, training:)`, of which `fallback` says what follows.
+    ///
+    /// - Throws: `ModuleError` when it is not told, or both when it is made and when it is called.
+    public final func flag(
+        _ name: String, _ attribute: Bool?, _ argument: Bool?, fallback: Bool?
+    ) throws -> Bool {
+        guard attribute == nil || argument == nil else {
+            throw ModuleError(
+                .argument, className, expected: "\(name): in one place", got: "it in two",
+                fix: "Give it to the initializer or to the call.")
+        }
+        guard let value = attribute ?? argument ?? fallback else {
+            throw ModuleError(
+                .argument, className, expected: "to be told \(name):", got: "nothing",
+                fix: "Give it to the initializer or to the call, or use apply(…, training: true) or (…, training: false).")
+        }
+        return value
     }
 }
 

@@ -64,7 +64,7 @@ extension ModuleMethods where Self: Module {
         options.isTraining = training
         let context = ModuleContext(root: self, variables: [:], randomKeys: rngs, options)
         let output = try context.run { try method(self) }
-        return (output, context.store.frozen(mutable))
+        return (output, context.regions[0].store.frozen(mutable))
     }
 
     /// What `method` returns with these variables: `apply(variables) { try $0.encode(x) }`.
@@ -89,7 +89,7 @@ extension ModuleMethods where Self: Module {
         options.capturesIntermediates = captureIntermediates
         let context = ModuleContext(root: self, variables: variables, randomKeys: rngs, options)
         let output = try context.run { try method(self) }
-        return (output, context.store.frozen(options.mutable))
+        return (output, context.regions[0].store.frozen(options.mutable))
     }
 }
 

@@ -30,14 +30,19 @@ open class Module: ModuleMethods {
     public let name: String?
     /// Modules that were passed to this one's initializer, as opposed to made by it.
     let passed: [Module]
+    /// The module that is in this one's place, with the same path and variables.
+    let sharing: Module?
 
     /// - Parameters:
     ///   - name: the name in the parent module.
     ///   - passed: modules that this one was given. As in Flax, those that were made in a compact method stay with the module
     ///     of that method, beside this one; otherwise they are this one's submodules, like all others that it has in properties.
-    public init(name: String? = nil, passed: [Module] = []) {
+    ///   - sharing: a module that is to be in this one's place: same path, same variables (Flax's share_scope). For modules
+    ///     that wrap another one without adding a level to the tree of variables.
+    public init(name: String? = nil, passed: [Module] = [], sharing: Module? = nil) {
         self.name = name
         self.passed = passed
+        self.sharing = sharing
         ModuleContext.current?.register(self)
     }
 
@@ -50,6 +55,13 @@ open class Module: ModuleMethods {
     /// The submodules in stored properties, with their names: the property's, with `_0`, `_1`, … for the elements of an array
     /// and `_key` for those of a dictionary.
     open func submodules() -> [(name: String, module: Module)] { StoredModules.find(in: self) }
+
+    /// Makes a module that does not belong to the module whose method is running (Flax's `parent=None`): what it is passed to, or
+    /// the property that it is stored in, gives it its place.
+    public static func withoutParent<Made>(_ make: () throws -> Made) rethrows -> Made {
+        guard let context = ModuleContext.current else { return try make() }
+        return try context.withoutRegistering(make)
+    }
 
     // MARK: For the methods of subclasses
 
@@ -67,7 +79,7 @@ open class Module: ModuleMethods {
     ) throws -> Tensor {
         let (context, scope) = try running("param")
         try scope.reserveVariable("params", name)
-        if let existing = context.store.value("params", scope.path, name) {
+        if let existing = context.value("params", name, in: scope) {
             guard let tensor = existing.tensor, tensor.shape == shape else {
                 throw ModuleError(
                     .parameterShape, "param",
@@ -82,7 +94,7 @@ open class Module: ModuleMethods {
         }
         try requireParameters(name, context, scope)
         let value = try initializer(context.makeRandomKey("params", in: scope), shape, dtype: dtype)
-        try context.store.set("params", scope.path, name, .tensor(value))
+        try context.set("params", name, .tensor(value), in: scope)
         return value
     }
 
@@ -94,9 +106,9 @@ open class Module: ModuleMethods {
     ) throws -> ModuleVariable {
         let (context, scope) = try running("variable")
         try scope.reserveVariable(collection, name)
-        if context.store.value(collection, scope.path, name) == nil {
-            guard context.mutable.contains(collection) else {
-                let known = context.store.collections
+        if context.value(collection, name, in: scope) == nil {
+            guard context.isMutable(collection) else {
+                let known = context.region(of: scope).store.collections
                 throw ModuleError(
                     known.contains(collection) ? .missingVariable : .missingCollection, "variable",
                     expected: "'\(name)' in collection '\(collection)'",
@@ -105,7 +117,7 @@ open class Module: ModuleMethods {
                     fix: "Pass all that initialize returned, or make the collection mutable: "
                         + "apply(…, mutable: [\"\(collection)\"]).", path: scope.displayPath)
             }
-            try context.store.set(collection, scope.path, name, .tensor(try initial()))
+            try context.set(collection, name, .tensor(try initial()), in: scope)
         }
         return ModuleVariable(collection: collection, name: name, scope: scope, context: context)
     }
@@ -113,7 +125,7 @@ open class Module: ModuleMethods {
     /// Whether a variable (or a parameter, in collection `params`) exists already.
     public final func hasVariable(_ collection: String, _ name: String) throws -> Bool {
         let (context, scope) = try running("hasVariable")
-        return context.store.value(collection, scope.path, name) != nil
+        return context.value(collection, name, in: scope) != nil
     }
 
     /// A new key of a random stream such as `dropout`. A stream that was not given falls back on `params`.
@@ -124,7 +136,8 @@ open class Module: ModuleMethods {
 
     /// Whether keys for this random stream were given.
     public final func hasRNG(_ stream: String) throws -> Bool {
-        try running("hasRNG").scope.randomKeys[stream] != nil
+        let (context, scope) = try running("hasRNG")
+        return context.region(of: scope).randomKeys[stream] != nil
     }
 
     /// Keeps an intermediate result: appends it to the tuple of this name in a collection, if that is mutable; else does nothing.
@@ -139,9 +152,9 @@ open class Module: ModuleMethods {
         reduce: (Tensor, Tensor) throws -> Tensor
     ) throws {
         let (context, scope) = try running("sow")
-        guard context.mutable.contains(collection) else { return }
-        let before = context.store.value(collection, scope.path, name)?.tensor ?? initial
-        try context.store.set(collection, scope.path, name, .tensor(try reduce(before, value)))
+        guard context.isMutable(collection) else { return }
+        let before = context.value(collection, name, in: scope)?.tensor ?? initial
+        try context.set(collection, name, .tensor(try reduce(before, value)), in: scope)
     }
 
     /// `value` plus a variable of zeros, made by `initialize` in the collection `perturbations`: the gradient with respect to
@@ -162,7 +175,7 @@ open class Module: ModuleMethods {
 
     /// Whether the collection can be changed in this run.
     public final func isMutable(_ collection: String) -> Bool {
-        ModuleContext.current?.mutable.contains(collection) ?? false
+        ModuleContext.current?.isMutable(collection) ?? false
     }
 
     private func running(_ operation: String) throws -> (context: ModuleContext, scope: Scope) {
@@ -172,15 +185,21 @@ open class Module: ModuleMethods {
 
     /// Throws unless a missing parameter may be made.
     private func requireParameters(_ name: String, _ context: ModuleContext, _ scope: Scope) throws {
-        if context.mutable.contains("params") { return }
-        let known = context.store.collections
+        if context.isMutable("params") { return }
+        let region = context.region(of: scope)
+        let known = region.store.collections
         guard known.contains("params") else {
+            let isLeftOutside =
+                region !== context.regions[0]
+                && context.regions[0].store.branch("params", region.path) != nil
             throw ModuleError(
                 .missingCollection, "param", expected: "variables with the collection 'params'",
                 got: known.isEmpty ? "no variables" : "the collections \(known)",
-                fix: "Pass the variables that initialize returned, [\"params\": …].", path: scope.displayPath)
+                fix: isLeftOutside
+                    ? "The lifted transformation around it passes on other collections only: name 'params' in variableAxes."
+                    : "Pass the variables that initialize returned, [\"params\": …].", path: scope.displayPath)
         }
-        let names = context.store.branch("params", scope.path)?.names ?? []
+        let names = region.store.branch("params", region.relativePath(scope))?.names ?? []
         throw ModuleError(
             .missingParameter, "param", expected: "a parameter '\(name)' of \(className)",
             got: names.isEmpty ? "none at that path" : "only \(names.sorted())",
@@ -201,7 +220,7 @@ public struct ModuleVariable {
     /// The present value.
     public var value: Tensor {
         get throws {
-            guard let tensor = context.store.value(collection, scope.path, name)?.tensor else {
+            guard let tensor = context.value(collection, name, in: scope)?.tensor else {
                 throw ModuleError(
                     .missingVariable, "variable",
                     expected: "a tensor '\(name)' in collection '\(collection)'",
@@ -213,7 +232,7 @@ public struct ModuleVariable {
 
     /// Changes the value. Throws when the collection is not mutable in this run.
     public func set(_ value: Tensor) throws {
-        guard context.mutable.contains(collection) else {
+        guard context.isMutable(collection) else {
             throw ModuleError(
                 .immutableCollection, "variable", expected: "collection '\(collection)' to be mutable",
                 got: "a change of '\(name)' in a run where it is not",
@@ -221,16 +240,6 @@ public struct ModuleVariable {
                     "Use apply(…, mutable: [\"\(collection)\"]), and keep the updated collection that it returns.",
                 path: scope.displayPath)
         }
-        try context.store.set(collection, scope.path, name, .tensor(value))
-    }
-}
-
-extension ModuleContext {
-    /// Appends to a tuple in a mutable collection; does nothing for another (Flax's sow).
-    func append(_ value: Tree, to collection: String, _ name: String, in scope: Scope) throws {
-        guard mutable.contains(collection) else { return }
-        var values: [Tree] = []
-        if case .tuple(let earlier) = store.value(collection, scope.path, name) { values = earlier }
-        try store.set(collection, scope.path, name, .tuple(values + [value]))
+        try context.set(collection, name, .tensor(value), in: scope)
     }
 }

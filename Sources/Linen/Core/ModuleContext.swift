@@ -20,8 +20,8 @@ final class ModuleContext: @unchecked Sendable {
     private let thread = pthread_self()
     private var isFinished = false
 
-    let store: VariableStore
-    let mutable: CollectionFilter
+    /// The whole tree, and inside of lifted transformations the parts that they run with variables of their own.
+    private(set) var regions: [VariableRegion]
     let isInitializing: Bool
     let isTraining: Bool?
     /// Whether to keep the result of every module's main call in the collection `intermediates`.
@@ -33,6 +33,7 @@ final class ModuleContext: @unchecked Sendable {
     private(set) var frames: [Scope] = []
     /// How often each stream was drawn from, by module path: a submodule that is called twice goes on counting.
     private var drawCounts: [[String]: [String: Int]] = [:]
+    private var leavesNewModulesOut = false
 
     /// A module calling a module calling …, deeper than this, is taken for an endless recursion.
     private static let largestDepth = 256
@@ -46,14 +47,14 @@ final class ModuleContext: @unchecked Sendable {
     }
 
     init(root: Module, variables: FrozenDict, randomKeys: [String: PRNGKey], _ options: Options) {
-        store = VariableStore(variables)
-        mutable = options.mutable
+        regions = [
+            VariableRegion(path: [], variables: variables, mutable: [options.mutable], randomKeys: randomKeys)
+        ]
         isInitializing = options.isInitializing
         isTraining = options.isTraining
         capturesIntermediates = options.capturesIntermediates
         table = options.table
-        placement = ModulePlacement(
-            root: Scope(module: root, path: [], randomKeys: randomKeys, randomPath: []))
+        placement = ModulePlacement(root: Scope(module: root, path: []))
     }
 
     /// Runs `body` with this context as the current one.
@@ -83,15 +84,15 @@ final class ModuleContext: @unchecked Sendable {
                 expected: "at most \(ModuleContext.largestDepth) calls inside each other",
                 got: "more", fix: "Does a module call itself without end?", path: scope.displayPath)
         }
-        let outerNames = scope.variableNames
-        scope.variableNames = [:]
+        let outerNames = scope.naming.variableNames
+        scope.naming.variableNames = [:]
         scope.depth += 1
         frames.append(scope)
         let row = table?.enter(scope)
         defer {
             frames.removeLast()
             scope.depth -= 1
-            scope.variableNames = outerNames
+            scope.naming.variableNames = outerNames
             if scope.depth == 0 { scope.rewind() }
         }
         let result = try ModulePath.$current.withValue(scope.displayPath, operation: body)
@@ -116,25 +117,87 @@ final class ModuleContext: @unchecked Sendable {
 
     /// Notes a module that has just been made.
     func register(_ module: Module) {
-        if let frame = frames.last { placement.register(module, in: frame) }
+        guard let frame = frames.last, !leavesNewModulesOut else { return }
+        placement.register(module, in: frame)
     }
+
+    /// Makes modules that do not belong to the running method's module.
+    func withoutRegistering<Result>(_ make: () throws -> Result) rethrows -> Result {
+        let before = leavesNewModulesOut
+        leavesNewModulesOut = true
+        defer { leavesNewModulesOut = before }
+        return try make()
+    }
+
+    // MARK: Variables
+
+    /// The part of the tree that a module is in: its variables, its random streams.
+    func region(of scope: Scope) -> VariableRegion {
+        regions.last { $0.contains(scope) } ?? regions[0]
+    }
+
+    /// Whether the code that runs may change a collection: every lifted transformation around it must let that out.
+    func isMutable(_ collection: String) -> Bool { regions.allSatisfy { $0.isMutable(collection) } }
+
+    /// The variable of this name in a module.
+    func value(_ collection: String, _ name: String, in scope: Scope) -> Tree? {
+        let region = region(of: scope)
+        return region.store.value(collection, region.relativePath(scope), name)
+    }
+
+    /// Stores a variable of a module. Its collection must be mutable.
+    func set(_ collection: String, _ name: String, _ value: Tree, in scope: Scope) throws {
+        let region = region(of: scope)
+        guard region === regions.last else {
+            throw ModuleError(
+                .misplaced, "variable", expected: "a variable of \(regions.last?.displayPath ?? "/")",
+                got: "a change of '\(name)' in collection '\(collection)' of another module",
+                fix: "A lifted transformation changes variables of its own module only. Lift a module that contains both.",
+                path: scope.displayPath)
+        }
+        try region.store.set(collection, region.relativePath(scope), name, value)
+    }
+
+    /// Appends to a tuple in a mutable collection; does nothing for another (Flax's sow).
+    func append(_ value: Tree, to collection: String, _ name: String, in scope: Scope) throws {
+        guard isMutable(collection) else { return }
+        var values: [Tree] = []
+        if case .tuple(let earlier) = self.value(collection, name, in: scope) { values = earlier }
+        try set(collection, name, .tuple(values + [value]), in: scope)
+    }
+
+    /// Runs `body` with variables and random streams of its own for one part of the tree.
+    func with<Result>(_ region: VariableRegion, _ body: () throws -> Result) rethrows -> Result {
+        regions.append(region)
+        defer { regions.removeLast() }
+        return try body()
+    }
+
+    // MARK: Random streams
 
     /// The next key of a stream in a module. A stream that was not given falls back on `params`, key and count.
     func makeRandomKey(_ stream: String, in scope: Scope) throws -> PRNGKey {
-        let source = scope.randomKeys[stream] == nil ? "params" : stream
-        guard let base = scope.randomKeys[source] else {
-            let given = scope.randomKeys.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        let region = region(of: scope)
+        let source = region.randomKeys[stream] == nil ? "params" : stream
+        guard let base = region.randomKeys[source] else {
+            let given = region.randomKeys.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
             throw ModuleError(
                 .missingRandomStream, scope.module.className,
                 expected: "a key for the random stream '\(stream)'",
                 got: given.isEmpty ? "no keys" : "keys for \(given)",
-                fix: isInitializing
-                    ? "Give one: initialize(rngs: [\"\(stream)\": key], …)."
-                    : "Give one: apply(variables, …, rngs: [\"\(stream)\": key]).",
-                path: scope.displayPath)
+                fix: missingStreamFix(stream), path: scope.displayPath)
         }
         let count = drawCounts[scope.path, default: [:]][source, default: 0] + 1
         drawCounts[scope.path, default: [:]][source] = count
-        return try scope.randomKey(base, count: count)
+        return try scope.randomKey(base, count: count, skipping: region.namesWithoutKeys)
+    }
+
+    private func missingStreamFix(_ stream: String) -> String {
+        if regions[0].randomKeys[stream] ?? regions[0].randomKeys["params"] != nil {
+            return "The lifted transformation around it passes on other streams only: name it in splitRNGs."
+        }
+        return isInitializing
+            ? "Give one: initialize(rngs: [\"\(stream)\": key], …)."
+            : "Give one: apply(variables, …, rngs: [\"\(stream)\": key])."
     }
 }

@@ -6,7 +6,7 @@
 /// 1. to the module that has it in a stored property (setup style), under the property's name: the outermost one, where several
 ///    have it, so that a shared submodule keeps its place;
 /// 2. otherwise to the module in whose method it was made (compact style), under an automatic name.
-/// An explicit name wins over both names. A module that was passed to another's initializer inside a method (`passed:`) belongs to
+/// An explicit name wins over both names. A module that another one shares its place with (`sharing:`) is where that one is. A module that was passed to another's initializer inside a method (`passed:`) belongs to
 /// the method's module by rule 2, unless the one that it was passed to is itself a property (or the outermost module).
 final class ModulePlacement {
     private let root: Scope
@@ -17,6 +17,8 @@ final class ModulePlacement {
     private var creators: [ObjectIdentifier: Scope] = [:]
     /// The module to whose initializer a module was passed.
     private var receivers: [ObjectIdentifier: Module] = [:]
+    /// The module that has a module in its own place.
+    private var sharers: [ObjectIdentifier: Module] = [:]
     /// Keeps every module alive, so that an identity is not given twice.
     private var retained: [Module] = []
 
@@ -25,8 +27,18 @@ final class ModulePlacement {
 
     init(root: Scope) {
         self.root = root
-        scopes[ObjectIdentifier(root.module)] = root
-        registerProperties(below: root.module)
+        bind(root)
+    }
+
+    /// Puts a module at its scope, and the one that shares its place there too.
+    private func bind(_ scope: Scope) {
+        scopes[ObjectIdentifier(scope.module)] = scope
+        if let shared = scope.module.sharing, scopes[ObjectIdentifier(shared)] == nil {
+            retained.append(shared)
+            sharers[ObjectIdentifier(shared)] = scope.module
+            bind(scope.sharing(shared))
+        }
+        registerProperties(below: scope.module)
     }
 
     /// Notes a module that was made while a method of `frame`'s module runs.
@@ -34,12 +46,14 @@ final class ModulePlacement {
         retained.append(module)
         frame.add(created: module)
         creators[ObjectIdentifier(module)] = frame
+        if let shared = module.sharing { sharers[ObjectIdentifier(shared)] = module }
         for child in module.passed where receivers[ObjectIdentifier(child)] == nil {
             receivers[ObjectIdentifier(child)] = module
         }
         let passed = Set(module.passed.map(ObjectIdentifier.init))
         for (name, child) in module.submodules() {
             let id = ObjectIdentifier(child)
+            if child === module.sharing { continue }
             if !passed.contains(id), creators[id] === frame, scopes[id] == nil, owners[id] == nil {
                 owners[id] = (module, name)
             }
@@ -51,11 +65,14 @@ final class ModulePlacement {
         let id = ObjectIdentifier(module)
         if let known = scopes[id] { return known }
         retained.append(module)
+        if let sharer = sharers[id] {
+            _ = try scope(of: sharer, frames: frames)
+            if let known = scopes[id] { return known }
+        }
         let (parent, name) = try place(module, frames: frames)
         try parent.reserveChild(name, module.className)
         let scope = parent.child(module, name: name)
-        scopes[id] = scope
-        registerProperties(below: module)
+        bind(scope)
         return scope
     }
 
@@ -74,7 +91,7 @@ final class ModulePlacement {
         }
         if let creator = creators[id] {
             let automatic = creator.automaticName(of: module) {
-                owners[ObjectIdentifier($0)] == nil && !isAdopted($0)
+                owners[ObjectIdentifier($0)] == nil && sharers[ObjectIdentifier($0)] == nil && !isAdopted($0)
             }
             if let name = module.name ?? automatic { return (creator, name) }
         }
@@ -105,7 +122,7 @@ final class ModulePlacement {
                 let passed = Set(leavesPassed ? parent.passed.map(ObjectIdentifier.init) : [])
                 for (name, child) in parent.submodules() {
                     let id = ObjectIdentifier(child)
-                    if child === root.module { continue }
+                    if child === root.module || child === parent.sharing { continue }
                     if passed.contains(id), creators[id] != nil { continue }
                     if owners[id] == nil {
                         guard scopes[id] == nil else { continue }

@@ -11,6 +11,9 @@ public struct ModuleTableRow: Sendable, Hashable {
     public var output: [TensorType]
     /// Variables of this module itself, without its submodules', by collection.
     public var own: [String: Count]
+    /// Floating-point operations of this module's calls with these inputs, without its submodules', as
+    /// `Program.operationCount` counts them. Random numbers for new parameters are not part of it.
+    public var operations: Double
 
     /// How many numbers, and how many bytes they take.
     public struct Count: Sendable, Hashable {
@@ -45,27 +48,44 @@ extension ModuleMethods where Self: Module {
     public func tabulate<Result>(
         rngStreams: [String] = ["params"], training: Bool? = nil, method: (Self) throws -> Result
     ) throws -> [ModuleTableRow] {
-        var rows: [ModuleTableRow] = []
-        _ = try evalShape(
-            { (key: PRNGKey) in
-                var options = ModuleContext.Options()
-                options.mutable = .all
-                options.isInitializing = true
-                options.isTraining = training
+        let key = try PRNGKey(seed: 0)
+        let keys = Dictionary(
+            (rngStreams + ["params"]).map { ($0, key) }, uniquingKeysWith: { first, _ in first })
+        func run(_ variables: FrozenDict, recorder: ModuleTableRecorder?) throws -> ModuleContext {
+            var options = ModuleContext.Options()
+            options.mutable = .all
+            options.isInitializing = recorder != nil
+            options.isTraining = training
+            options.table = recorder
+            let context = ModuleContext(root: self, variables: variables, randomKeys: keys, options)
+            _ = try context.run { try method(self) }
+            return context
+        }
+        var rows: [(scope: Scope, row: ModuleTableRow)] = []
+        let variables = try evalShape(
+            { (_: PRNGKey) in
                 let recorder = ModuleTableRecorder()
-                options.table = recorder
-                let keys = Dictionary(
-                    (rngStreams + ["params"]).map { ($0, key) }, uniquingKeysWith: { first, _ in first })
-                let context = ModuleContext(root: self, variables: [:], randomKeys: keys, options)
-                _ = try context.run { try method(self) }
+                let context = try run([:], recorder: recorder)
                 rows = recorder.rows.map { scope, output in
-                    ModuleTableRow(
+                    let row = ModuleTableRow(
                         path: scope.path.joined(separator: "/"), type: scope.module.className, output: output,
-                        own: context.ownCounts(scope))
+                        own: context.ownCounts(scope), operations: 0)
+                    return (scope, row)
                 }
-                return key
-            }, try PRNGKey(seed: 0))
-        return rows
+                return context.store.frozen(initializedCollections)
+            }, key)
+        // A second time with the variables that there are now, for the arithmetic of the calls alone.
+        let program = try makeProgram(
+            { (variables: FrozenDict) in
+                _ = try run(variables, recorder: nil)
+                return variables
+            }, variables)
+        let operations = program.operationCountByPath
+        return rows.map { scope, row in
+            var row = row
+            row.operations = operations[scope.displayPath] ?? 0
+            return row
+        }
     }
 }
 
@@ -80,8 +100,8 @@ extension ModuleContext {
     /// What a module has of its own in each collection.
     fileprivate func ownCounts(_ scope: Scope) -> [String: ModuleTableRow.Count] {
         var result: [String: ModuleTableRow.Count] = [:]
-        for collection in store.collections {
-            guard let branch = store.branch(collection, scope.path) else { continue }
+        for collection in regions[0].store.collections {
+            guard let branch = regions[0].store.branch(collection, scope.path) else { continue }
             var count = ModuleTableRow.Count(elements: 0, bytes: 0)
             for name in branch.names {
                 guard case .leaf(let tree) = branch[name] else { continue }

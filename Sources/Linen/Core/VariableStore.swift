@@ -85,7 +85,16 @@ final class VariableStore {
                     got: "a tensor of that name")
             }
         }
-        branch[name] = .leaf(value)
+        branch[name] =
+            if case .dictionary(let child) = value { .branch(Branch(child)) } else { .leaf(value) }
+    }
+
+    /// What the module at `path` and its submodules have, by collection.
+    func variables(at path: [String]) -> FrozenDict {
+        FrozenDict(
+            collections.compactMap { name in
+                branch(name, path).map { (name, .dictionary($0.frozen)) }
+            })
     }
 
     /// The collections that `filter` contains.

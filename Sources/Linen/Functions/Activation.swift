@@ -28,6 +28,10 @@ extension Activation {
     public static let hardSiLU = Activation("hard_silu") { try Linen.hardSiLU($0) }
     public static let hardTanh = Activation("hard_tanh") { try Linen.hardTanh($0) }
     public static let softSign = Activation("soft_sign") { try Linen.softSign($0) }
+    public static let mish = Activation("mish") { try Linen.mish($0) }
+    public static let squareplus = Activation("squareplus") { try Linen.squareplus($0) }
+    public static let sparsePlus = Activation("sparse_plus") { try Linen.sparsePlus($0) }
+    public static let sparseSigmoid = Activation("sparse_sigmoid") { try Linen.sparseSigmoid($0) }
 
     public static func gelu(approximate: Bool = true) -> Activation {
         Activation("gelu") { try Linen.gelu($0, approximate: approximate) }
@@ -52,7 +56,8 @@ extension Activation {
     public static let byName: [String: Activation] = {
         let all: [Activation] = [
             relu, tanh, sigmoid, silu, softplus, logSigmoid, selu, relu6, hardSigmoid, hardSiLU, hardTanh,
-            softSign, gelu(), leakyReLU(), elu(), celu(), softmax(), logSoftmax(),
+            softSign, mish, squareplus, sparsePlus, sparseSigmoid, gelu(), leakyReLU(), elu(), celu(),
+            softmax(), logSoftmax(),
         ]
         var table = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         table["swish"] = silu

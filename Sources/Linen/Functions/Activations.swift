@@ -71,3 +71,30 @@ public func hardTanh(_ x: Tensor) throws -> Tensor {
 
 /// x / (|x| + 1).
 public func softSign(_ x: Tensor) throws -> Tensor { try x / (abs(x) + 1) }
+
+/// x · tanh(softplus(x)).
+public func mish(_ x: Tensor) throws -> Tensor { try x * tanh(softplus(x)) }
+
+/// (x + √(x² + b)) / 2, a smooth relu.
+public func squareplus(_ x: Tensor, b: Double = 4) throws -> Tensor { try (x + sqrt(square(x) + b)) / 2 }
+
+/// 0 up to -1, x from 1 on, and ¼(x + 1)² between.
+public func sparsePlus(_ x: Tensor) throws -> Tensor {
+    let x = try x.astype(x.dtype.floating)
+    let between = try square(x + 1) / 4
+    return try select(lessEqual(x, -1), zerosLike(x), select(greaterEqual(x, 1), x, between))
+}
+
+/// ½(x + 1), cut off at 0 and 1: the derivative of `sparsePlus`.
+public func sparseSigmoid(_ x: Tensor) throws -> Tensor { try 0.5 * clip(x + 1.0, 0.0, 2.0) }
+
+/// The gated linear unit: the first half of `x` along `axis` times the sigmoid of the second.
+public func glu(_ x: Tensor, axis: Int = -1) throws -> Tensor {
+    let resolved = axis < 0 ? axis + x.rank : axis
+    guard x.shape.indices.contains(resolved), x.shape[resolved].isMultiple(of: 2) else {
+        throw TensorError(
+            .shape, "glu", expected: "an even size along axis \(axis)", got: "\(x.type)")
+    }
+    let half = x.shape[resolved] / 2
+    return try slice(x, axis: resolved, 0..<half) * sigmoid(slice(x, axis: resolved, half..<(2 * half)))
+}

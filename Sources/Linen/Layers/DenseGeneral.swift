@@ -42,8 +42,8 @@ public final class DenseGeneral: Module, Layer {
     }
 
     public func forward(_ x: Tensor) throws -> Tensor {
-        let contracted = try resolved(axes, rank: x.rank)
-        let batch = try resolved(batchAxes, rank: x.rank)
+        let contracted = try resolvedAxes(axes, rank: x.rank, for: className)
+        let batch = try resolvedAxes(batchAxes, rank: x.rank, for: className)
         guard !features.isEmpty, features.allSatisfy({ $0 > 0 }), batch == Array(0..<batch.count),
             Set(contracted + batch).count == contracted.count + batch.count
         else {
@@ -74,17 +74,6 @@ public final class DenseGeneral: Module, Layer {
         let remaining = x.rank - batch.count - contracted.count
         let expanded = Shape(batchShape + [Int](repeating: 1, count: remaining) + features)
         return try product(operands[0], operands[1]) + reshape(operands[2], expanded)
-    }
-
-    private func resolved(_ axes: [Int], rank: Int) throws -> [Int] {
-        try axes.map { axis in
-            let resolved = axis < 0 ? axis + rank : axis
-            guard (0..<rank).contains(resolved) else {
-                throw ModuleError(
-                    .argument, "DenseGeneral", expected: "axes in -\(rank)..<\(rank)", got: "\(axis)")
-            }
-            return resolved
-        }
     }
 
     /// An initializer that draws with each group of dimensions made one.

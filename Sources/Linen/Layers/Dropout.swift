@@ -23,30 +23,16 @@ public final class Dropout: Module, Layer {
         super.init(name: name)
     }
 
-    public func forward(_ x: Tensor) throws -> Tensor {
-        guard let deterministic = deterministic ?? isTraining.map({ !$0 }) else {
-            throw ModuleError(
-                .argument, "Dropout", expected: "to be told whether to be deterministic", got: "nothing",
-                fix:
-                    "Use apply(…, training: true) or (…, training: false), or Dropout(rate:, deterministic:)."
-            )
-        }
-        return try dropped(x, deterministic: deterministic)
-    }
+    public func forward(_ x: Tensor) throws -> Tensor { try dropped(x, deterministic: nil) }
 
     /// As the main call, with the choice made here. Throws when it was also made by the initializer.
     public func callAsFunction(_ x: Tensor, deterministic: Bool) throws -> Tensor {
-        try compact {
-            guard self.deterministic == nil else {
-                throw ModuleError(
-                    .argument, "Dropout", expected: "deterministic: in one place", got: "it in two",
-                    fix: "Give it to the initializer or to the call.")
-            }
-            return try dropped(x, deterministic: deterministic)
-        }
+        try mainCall { try dropped(x, deterministic: deterministic) }
     }
 
-    private func dropped(_ x: Tensor, deterministic: Bool) throws -> Tensor {
+    private func dropped(_ x: Tensor, deterministic: Bool?) throws -> Tensor {
+        let deterministic = try flag(
+            "deterministic", self.deterministic, deterministic, fallback: isTraining.map { !$0 })
         guard (0...1).contains(rate) else {
             throw ModuleError(.argument, "Dropout", expected: "a rate in 0...1", got: "\(rate)")
         }
@@ -54,14 +40,7 @@ public final class Dropout: Module, Layer {
         // No key is drawn, as in Flax; and 0 / 0 is avoided.
         if rate == 1 { return try zerosLike(x) }
         var shape = x.shape
-        for axis in broadcastAxes {
-            let resolved = axis < 0 ? axis + x.rank : axis
-            guard shape.indices.contains(resolved) else {
-                throw ModuleError(
-                    .argument, "Dropout", expected: "axes in -\(x.rank)..<\(x.rank)", got: "\(axis)")
-            }
-            shape[resolved] = 1
-        }
+        for axis in try resolvedAxes(broadcastAxes, rank: x.rank, for: className) { shape[axis] = 1 }
         let kept = try makeRNG(randomStream).bernoulli(1 - rate, shape)
         return try select(broadcastTo(kept, x.shape), x / (1 - rate), zerosLike(x))
     }

@@ -18,5 +18,5 @@ public func incrementalUpdate(_ new: Tree, _ old: Tree, stepSize: Double) throws
 
 /// `new` in every `period`-th step, `old` otherwise.
 public func periodicUpdate(_ new: Tree, _ old: Tree, steps: Tensor, period: Int) throws -> Tree {
-    try select(equal(rem(steps, period), 0), new, old)
+    try Tree.select(equal(rem(steps, period), 0), new, old)
 }

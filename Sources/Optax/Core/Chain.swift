@@ -53,4 +53,4 @@ public func namedChain(
 public func identity() -> GradientTransformation { .stateless { updates, _ in updates } }
 
 /// Replaces updates by zeros: the parameters stay.
-public func setToZero() -> GradientTransformation { .stateless { updates, _ in try zeros(like: updates) } }
+public func setToZero() -> GradientTransformation { .stateless { updates, _ in try Tree.zerosLike(updates) } }

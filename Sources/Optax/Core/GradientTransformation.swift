@@ -44,31 +44,72 @@ public struct GradientTransformation: Sendable {
 public struct UpdateContext: Sendable {
     /// The loss at the present parameters, a scalar.
     public var value: Tensor?
+    /// The loss's gradients at the present parameters, for line searches: a chain hands them the updates of the member before.
+    public var gradients: Tree?
+    /// The loss as a function of the parameters, on the present batch: what a line search looks ahead with. Called inside of loops,
+    /// also while `jit` traces, with traced parameters.
+    public var valueFunction: (@Sendable (_ params: Tree) throws -> Tensor)?
 
-    public init(value: Tensor? = nil) { self.value = value }
+    public init(
+        value: Tensor? = nil, gradients: Tree? = nil,
+        valueFunction: (@Sendable (_ params: Tree) throws -> Tensor)? = nil
+    ) {
+        self.value = value
+        self.gradients = gradients
+        self.valueFunction = valueFunction
+    }
 
     /// The loss, or an error in the name of the transformation that needs it.
     func value(for operation: String) throws -> Tensor {
-        guard let value else {
+        try required(value, "the present loss in context.value", "value: loss", for: operation)
+    }
+
+    func gradients(for operation: String) throws -> Tree {
+        try required(
+            gradients, "the present gradients in context.gradients", "gradients: gradients", for: operation)
+    }
+
+    func valueFunction(for operation: String) throws -> @Sendable (Tree) throws -> Tensor {
+        try required(
+            valueFunction, "the loss as a function of the parameters in context.valueFunction",
+            "valueFunction: { params in … }", for: operation)
+    }
+
+    private func required<Part>(
+        _ part: Part?, _ expected: String, _ argument: String, for operation: String
+    ) throws -> Part {
+        guard let part else {
             throw TensorError(
-                .argument, operation, expected: "the present loss in context.value", got: "none",
-                fix: "Pass UpdateContext(value: loss) to update.")
+                .argument, operation, expected: expected, got: "none",
+                fix: "Pass UpdateContext(\(argument)) to update.")
         }
-        return value
+        return part
     }
 }
 
 extension GradientTransformation {
     /// A transformation without state.
-    ///
-    /// - Parameter stateName: the name of Optax's (empty) state.
-    static func stateless(
+    public static func stateless(
         _ update: @escaping @Sendable (_ updates: Tree, _ params: Tree?) throws -> Tree
     ) -> GradientTransformation {
         GradientTransformation { _ in
             .emptyState
         } update: { updates, state, params, _ in
             (try update(updates, params), state)
+        }
+    }
+
+    /// A transformation without state that treats each parameter by itself (Optax's `stateless_with_tree_map`).
+    ///
+    /// - Parameters:
+    ///   - operation: its name in error messages.
+    ///   - update: from a parameter's update and the parameter to the new update.
+    public static func stateless(
+        named operation: String,
+        leaves update: @escaping @Sendable (_ update: Tensor, _ param: Tensor) throws -> Tensor
+    ) -> GradientTransformation {
+        .stateless { updates, params in
+            try mapLeaves(operation, updates, required(params, for: operation), update)
         }
     }
 }

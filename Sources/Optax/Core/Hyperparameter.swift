@@ -33,6 +33,16 @@ extension Hyperparameter: TensorConvertible {
 }
 
 extension Hyperparameter {
+    /// The number at a step count, as a float32 scalar.
+    func scalar(at count: Tensor) throws -> Tensor {
+        if case .schedule(let schedule) = self { try schedule(count).astype(.float32) } else { try scalar() }
+    }
+
+    /// The number at a step count: a schedule's value there, anything else itself.
+    func fixed(at count: Tensor) throws -> Hyperparameter {
+        if case .schedule(let schedule) = self { .tensor(try schedule(count)) } else { self }
+    }
+
     /// The number as a float32 scalar.
     func scalar() throws -> Tensor { try tensor(beside: .float32).astype(.float32) }
 

@@ -32,3 +32,30 @@ func biasCorrection(_ moments: Tree, _ decay: Hyperparameter, _ count: Tensor) t
     let correction = try 1 - power(decay, count)
     return try moments.map { try $0 / correction.astype($0.dtype) }
 }
+
+/// `decay^count`, a float32 scalar, by repeated squaring in float32: how JAX raises a Python number to an integer array, as Optax does in
+/// some places. Where the small difference of large numbers is made of it, even the rounding of each product shows in the updates.
+func powerBySquaring(_ decay: Hyperparameter, _ count: Tensor) throws -> Tensor {
+    var result = try full([], 1)
+    /// Multiplies by `square`, which is decay^(2^bit), where that bit of the count is set.
+    func multiply(_ square: some TensorConvertible, bit: Int) throws {
+        let isSet = try notEqual(and(count, 1 << bit), 0)
+        result = try result * select(isSet, square, 1.0)
+    }
+    guard case .constant(let value) = decay else {
+        var square = try decay.scalar()
+        for bit in 0..<31 {
+            try multiply(square, bit: bit)
+            square = try square * square
+        }
+        return result
+    }
+    var (square, bit) = (Float(value), 0)
+    // Beyond this the power is 0 for every use of it: `1 - power` is 1.
+    while bit < 31, square.magnitude > 1e-30 {
+        try multiply(Double(square), bit: bit)
+        square *= square
+        bit += 1
+    }
+    return bit < 31 ? try select(less(count, 1 << bit), result, 0.0) : result
+}

@@ -101,6 +101,67 @@ extension ParameterSelection where Value == Bool {
     public static var rankAboveOne: ParameterMask { .rule { _, type in type.shape.rank > 1 } }
 }
 
+extension ParameterSelection {
+    /// By patterns of paths: the value of the first pattern that matches a parameter's path, or `fallback`.
+    ///
+    ///     .patterns([("encoder/*", "frozen"), ("*/bias", "small")], otherwise: "train")
+    ///
+    /// `*` matches any run of characters, slashes included, and `?` a single one; a pattern matches whole paths. A leading `*/`
+    /// also matches nothing, so that `*/bias` means every bias, that of a model of one layer too.
+    public static func patterns(
+        _ patterns: [(pattern: String, value: Value)], otherwise fallback: Value
+    ) -> ParameterSelection {
+        .rule { path, _ in
+            patterns.first { PathPattern.matches(path, $0.pattern) }?.value ?? fallback
+        }
+    }
+}
+
+extension ParameterSelection where Value == Bool {
+    /// The parameters whose paths match one of the patterns, such as `"*/bias"`. See `patterns(_:otherwise:)`.
+    public static func matching(_ patterns: String...) -> ParameterMask {
+        .patterns(patterns.map { ($0, true) }, otherwise: false)
+    }
+
+    /// The parameters whose paths match none of the patterns: `.notMatching("*/bias", "*/scale")` for weight decay.
+    public static func notMatching(_ patterns: String...) -> ParameterMask {
+        .patterns(patterns.map { ($0, false) }, otherwise: true)
+    }
+}
+
+/// Patterns of paths with `*` and `?`.
+enum PathPattern {
+    static func matches(_ path: String, _ pattern: String) -> Bool {
+        let (path, pattern) = (Array(path.unicodeScalars), Array(pattern.unicodeScalars))
+        if matches(path[...], pattern[...]) { return true }
+        return pattern.starts(with: "*/".unicodeScalars) && matches(path[...], pattern[2...])
+    }
+
+    /// Goes back to the last star only, so that the time is at most the product of the lengths.
+    private static func matches(
+        _ path: ArraySlice<Unicode.Scalar>, _ pattern: ArraySlice<Unicode.Scalar>
+    ) -> Bool {
+        var (place, position) = (path.startIndex, pattern.startIndex)
+        var retry: (place: Int, position: Int)?
+        while place < path.endIndex {
+            if position < pattern.endIndex, pattern[position] == "*" {
+                position += 1
+                retry = (place, position)
+            } else if position < pattern.endIndex,
+                pattern[position] == "?" || pattern[position] == path[place]
+            {
+                (place, position) = (place + 1, position + 1)
+            } else if let last = retry {
+                (place, position) = (last.place + 1, last.position)
+                retry = (place, position)
+            } else {
+                return false
+            }
+        }
+        return pattern[position...].allSatisfy { $0 == "*" }
+    }
+}
+
 /// What stands for a leaf that a mask leaves out: an empty record, as in Optax.
 enum MaskedNode {
     static let name = "MaskedNode"

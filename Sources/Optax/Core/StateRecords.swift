@@ -29,7 +29,7 @@ extension Tree {
     }
 
     /// A counter at 0, an int32 scalar.
-    static func counter() throws -> Tree { .tensor(try TensorEngine.zeros([], dtype: .int32)) }
+    static func counter() throws -> Tree { .tensor(try zeros([], dtype: .int32)) }
 }
 
 /// `count + 1`, staying at the largest value of its type instead of wrapping (Optax's `safe_increment`).

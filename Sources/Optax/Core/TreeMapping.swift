@@ -27,9 +27,18 @@ func mapLeaves(
     try mapLists(operation, [a, b, c, d]) { try transform($0[0], $0[1], $0[2], $0[3]) }
 }
 
-private func mapLists(
+/// The tree of `transform(leaves)` for any number of trees of equal structure.
+func mapLists(
     _ operation: String, _ trees: [Tree], _ transform: ([Tensor]) throws -> Tensor
 ) throws -> Tree {
+    let lists = try leafLists(operation, trees)
+    var results: [Tensor] = []
+    for index in lists[0].indices { results.append(try transform(lists.map { $0[index] })) }
+    return try trees[0].replacingLeaves(results)
+}
+
+/// The leaves of trees, which must have one structure.
+private func leafLists(_ operation: String, _ trees: [Tree]) throws -> [[Tensor]] {
     for other in trees.dropFirst() {
         if let difference = trees[0].structureDifference(from: other) {
             throw TensorError(
@@ -38,10 +47,26 @@ private func mapLists(
                 fix: "Initialise the optimizer's state with the parameters that the gradients belong to.")
         }
     }
-    let lists = trees.map(\.leaves)
-    var results: [Tensor] = []
-    for index in lists[0].indices { results.append(try transform(lists.map { $0[index] })) }
-    return try trees[0].replacingLeaves(results)
+    return trees.map(\.leaves)
+}
+
+/// The sum over all leaves of `term(leaf)`, each a scalar; 0 for a tree without leaves.
+func sumOverLeaves(_ tree: Tree, _ term: (Tensor) throws -> Tensor) throws -> Tensor {
+    try total(try tree.leaves.map(term))
+}
+
+/// The sum over all leaves of `term(leaf, leaf)`, each a scalar.
+func sumOverLeaves(
+    _ operation: String, _ a: Tree, _ b: Tree, _ term: (Tensor, Tensor) throws -> Tensor
+) throws -> Tensor {
+    let lists = try leafLists(operation, [a, b])
+    return try total(try zip(lists[0], lists[1]).map(term))
+}
+
+private func total(_ terms: [Tensor]) throws -> Tensor {
+    guard var result = terms.first else { return try zeros([]) }
+    for next in terms.dropFirst() { result = try result + next }
+    return result
 }
 
 /// The tree with each leaf replaced by a tree, given the leaf's number.
@@ -64,25 +89,22 @@ func expandLeaves(_ tree: Tree, _ transform: (Int, Tensor) throws -> Tree) throw
     return try expand(tree)
 }
 
-/// Zeros of the leaves' shapes, in their own types or in `dtype`.
-func zeros(like tree: Tree, dtype: DType? = nil) throws -> Tree {
-    try tree.map { try TensorEngine.zeros($0.shape, dtype: dtype ?? $0.dtype) }
+/// All elements of a tree as one vector. The leaves must have one type.
+func vector(_ tree: Tree, for operation: String) throws -> Tensor {
+    let leaves = tree.leaves
+    guard let first = leaves.first, leaves.allSatisfy({ $0.dtype == first.dtype }) else {
+        throw TensorError(
+            .dtype, operation, expected: "a tree of tensors of one type",
+            got: "\(Set(leaves.map(\.dtype.description)).sorted())")
+    }
+    return try concatenate(leaves.map { try reshape($0, [$0.shape.elementCount]) })
 }
 
-/// The tree of one value.
-func full(like tree: Tree, _ value: Double) throws -> Tree {
-    try tree.map { try TensorEngine.full($0.shape, value, dtype: $0.dtype) }
-}
-
-/// The leaves in `dtype`; unchanged where that is nil.
-func cast(_ tree: Tree, to dtype: DType?) throws -> Tree {
-    guard let dtype else { return tree }
-    return try tree.map { try $0.astype(dtype) }
-}
-
-/// The tree whose leaves are those of `onTrue` where a scalar condition holds, and of `onFalse` elsewhere.
-func select(_ condition: Tensor, _ onTrue: Tree, _ onFalse: Tree) throws -> Tree {
-    try mapLeaves("select", onTrue, onFalse) {
-        try TensorEngine.select(condition, $0.astype($1.dtype), $1)
+/// The tree whose elements a vector lists.
+func splitting(_ vector: Tensor, like tree: Tree) throws -> Tree {
+    var start = 0
+    return try tree.map { leaf in
+        defer { start += leaf.shape.elementCount }
+        return try reshape(slice(vector, axis: 0, start..<(start + leaf.shape.elementCount)), leaf.shape)
     }
 }

@@ -22,7 +22,14 @@ public func klDivergenceWithLogTargets(
     return try sum(exp(logTargets) * (logTargets - logPredictions), axes: [axis])
 }
 
-/// The Kullback-Leibler divergence plus `Σ (p - t)`: convex also where the predictions do not sum to 1.
-public func convexKLDivergence(_ logPredictions: Tensor, _ targets: Tensor, axis: Int = -1) throws -> Tensor {
+/// The Kullback-Leibler divergence plus `Σ (p - t)`: also 0 only for equal, and convex, where predictions and targets do not sum to 1.
+public func generalizedKLDivergence(
+    _ logPredictions: Tensor, _ targets: Tensor, axis: Int = -1
+) throws -> Tensor {
     try klDivergence(logPredictions, targets, axis: axis) + sum(exp(logPredictions) - targets, axes: [axis])
+}
+
+/// The older name of `generalizedKLDivergence`.
+public func convexKLDivergence(_ logPredictions: Tensor, _ targets: Tensor, axis: Int = -1) throws -> Tensor {
+    try generalizedKLDivergence(logPredictions, targets, axis: axis)
 }

@@ -39,6 +39,17 @@ public func sparsemaxLoss(_ logits: Tensor, _ labels: Tensor) throws -> Tensor {
     return try select(lessEqual(x, -1), 0.0, select(greaterEqual(x, 1), x, curve))
 }
 
+/// The multiclass sparsemax loss (Martins & Astudillo, 2016, arXiv:1602.02068), whose prediction, the nearest point of the simplex, can
+/// be exactly zero for most classes. Shapes as in `multiclassHingeLoss`.
+public func multiclassSparsemaxLoss(_ scores: Tensor, _ labels: Tensor) throws -> Tensor {
+    let truth = try oneHot(labels, scores, for: "multiclassSparsemaxLoss")
+    let probabilities = try unitSimplex(scores)
+    let shifted = try scores - sum(scores * truth, axes: [-1], keepDims: true)
+    // Scores of minus infinity have no probability, and must not make 0 * infinity.
+    let used = try select(equal(probabilities, 0), 0.0, shifted)
+    return try sum(probabilities * used, axes: [-1]) + 0.5 * (1 - sum(square(probabilities), axes: [-1]))
+}
+
 /// `max(0, |a - p| - |a - n| + margin)`: an anchor must be nearer to the positive than to the negative example.
 ///
 /// - Parameters:

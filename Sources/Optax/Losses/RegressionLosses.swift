@@ -43,14 +43,20 @@ public func cosineSimilarity(
     _ predictions: Tensor, _ targets: Tensor, axis: Int = -1, epsilon: Double = 0
 ) throws -> Tensor {
     _ = try errors(predictions, targets, for: "cosineSimilarity")
-    func unit(_ x: Tensor) throws -> Tensor {
-        let squares = try sum(square(x), axes: [axis], keepDims: true)
-        let isZero = try equal(squares, 0)
-        // The root's derivative at zero is infinite: a zero vector goes around it.
-        let norm = try select(isZero, zerosLike(squares), sqrt(select(isZero, onesLike(squares), squares)))
-        return try x / maximum(norm, epsilon)
-    }
-    return try sum(unit(predictions) * unit(targets), axes: [axis])
+    let (a, b) = (
+        try normalized(predictions, axis: axis, epsilon: epsilon),
+        try normalized(targets, axis: axis, epsilon: epsilon)
+    )
+    return try sum(a * b, axes: [axis])
+}
+
+/// Vectors along `axis` divided by their norms, or by `epsilon` where those are smaller.
+func normalized(_ x: Tensor, axis: Int, epsilon: Double) throws -> Tensor {
+    let squares = try sum(square(x), axes: [axis], keepDims: true)
+    let isZero = try equal(squares, 0)
+    // The root's derivative at zero is infinite: a zero vector goes around it.
+    let norm = try select(isZero, 0.0, sqrt(select(isZero, 1.0, squares)))
+    return try x / maximum(norm, epsilon)
 }
 
 /// The differences, for predictions and targets of one shape: broadcasting `[n, 1]` against `[n]` is a common and silent mistake.

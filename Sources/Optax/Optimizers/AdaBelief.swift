@@ -11,7 +11,7 @@ public func scaleByBelief(
     return GradientTransformation { params in
         .state(
             "ScaleByBeliefState",
-            ["count": try .counter(), "mu": try zeros(like: params), "nu": try zeros(like: params)])
+            ["count": try .counter(), "mu": try Tree.zerosLike(params), "nu": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
         let errors = try mapLeaves(name, updates, mu) { try $0 - $1 }
@@ -48,8 +48,8 @@ public func scaleByYogi(
         .state(
             "ScaleByAdamState",
             [
-                "count": try .counter(), "mu": try full(like: params, initial),
-                "nu": try full(like: params, initial),
+                "count": try .counter(), "mu": try Tree.fullLike(params, initial),
+                "nu": try Tree.fullLike(params, initial),
             ])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)

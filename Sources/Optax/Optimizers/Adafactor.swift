@@ -21,7 +21,7 @@ public func scaleByFactoredRMS(
     return GradientTransformation { params in
         func moments(_ shape: (Shape, (smaller: Int, larger: Int)?) -> Shape) throws -> Tree {
             try params.map {
-                try TensorEngine.zeros(shape($0.shape, factoredAxes($0.shape)), dtype: $0.dtype)
+                try zeros(shape($0.shape, factoredAxes($0.shape)), dtype: $0.dtype)
             }
         }
         return .state(

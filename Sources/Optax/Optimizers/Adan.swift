@@ -10,14 +10,14 @@ public func scaleByAdan(
 ) -> GradientTransformation {
     let name = "scaleByAdan"
     return GradientTransformation { params in
-        let start = try zeros(like: params)
+        let start = try Tree.zerosLike(params)
         return .state(
             "ScaleByAdanState", ["m": start, "v": start, "n": start, "g": start, "t": try .counter()])
     } update: { updates, state, _, _ in
         let count = try state.scalar("t", of: name)
         let isFirst = try equal(count, 0)
         let differences = try mapLeaves(name, updates, state.field("g", of: name)) { g, previous in
-            try TensorEngine.select(isFirst, zerosLike(g), g - previous)
+            try select(isFirst, zerosLike(g), g - previous)
         }
         let complement = try b2.complement()
         let m = try updateMoment(updates, state.field("m", of: name), b1, operation: name)

@@ -9,11 +9,12 @@ public func scaleByLion(
     let name = "scaleByLion"
     return GradientTransformation { params in
         .state(
-            "ScaleByLionState", ["count": try .counter(), "mu": try zeros(like: params, dtype: momentDType)])
+            "ScaleByLionState",
+            ["count": try .counter(), "mu": try Tree.zerosLike(params, dtype: momentDType)])
     } update: { updates, state, _, _ in
         let mu = try state.field("mu", of: name)
         let result = try updateMoment(updates, mu, b1, operation: name).map { try sign($0) }
-        let next = try cast(updateMoment(updates, mu, b2, operation: name), to: momentDType)
+        let next = try Tree.cast(updateMoment(updates, mu, b2, operation: name), to: momentDType)
         let count = try safeIncrement(state.scalar("count", of: name))
         return (result, .state("ScaleByLionState", ["count": .tensor(count), "mu": next]))
     }

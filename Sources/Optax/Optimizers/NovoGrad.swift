@@ -13,22 +13,22 @@ public func scaleByNovoGrad(
         .state(
             "ScaleByNovogradState",
             [
-                "count": try .counter(), "mu": try zeros(like: params, dtype: momentDType),
-                "nu": try params.map { _ in try TensorEngine.zeros([]) },
+                "count": try .counter(), "mu": try Tree.zerosLike(params, dtype: momentDType),
+                "nu": try params.map { _ in try zeros([]) },
             ])
     } update: { updates, state, params, _ in
         let count = try safeIncrement(state.scalar("count", of: name))
         let isFirst = try equal(count, 1)
         let squares = try updates.map { try square(sqrt(sum(square($0)))).astype(.float32) }
         let previous = try state.field("nu", of: name)
-        let nu = try select(isFirst, squares, updateMoment(squares, previous, b2, operation: name))
+        let nu = try Tree.select(isFirst, squares, updateMoment(squares, previous, b2, operation: name))
         let steps = try mapLeaves(name, updates, required(params, for: name), nu) { g, p, v in
             try g / (sqrt(v + epsilonRoot) + epsilon).astype(g.dtype) + weightDecay * p
         }
         let mu = try mapLeaves(name, state.field("mu", of: name), steps) { m, step in
-            try TensorEngine.select(isFirst, step, b1 * m + step)
+            try select(isFirst, step, b1 * m + step)
         }
-        let kept = try cast(mu, to: momentDType)
+        let kept = try Tree.cast(mu, to: momentDType)
         return (kept, .state("ScaleByNovogradState", ["count": .tensor(count), "mu": kept, "nu": nu]))
     }
 }

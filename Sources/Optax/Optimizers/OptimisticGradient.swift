@@ -10,11 +10,11 @@ public func scaleByOptimisticGradient(
     return GradientTransformation { params in
         .state(
             "ScaleByOptimisticGradientState",
-            ["is_initial_step": .tensor(try Tensor(true)), "previous_gradient": try zeros(like: params)])
+            ["is_initial_step": .tensor(try Tensor(true)), "previous_gradient": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let isFirst = try state.scalar("is_initial_step", of: name)
         let result = try mapLeaves(name, updates, state.field("previous_gradient", of: name)) { g, previous in
-            let before = try TensorEngine.select(isFirst, g, previous)
+            let before = try select(isFirst, g, previous)
             return try alpha * g + beta * g - beta * before
         }
         return (

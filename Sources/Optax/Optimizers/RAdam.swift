@@ -11,7 +11,7 @@ public func scaleByRAdam(
     return GradientTransformation { params in
         .state(
             "ScaleByAdamState",
-            ["count": try .counter(), "mu": try zeros(like: params), "nu": try zeros(like: params)])
+            ["count": try .counter(), "mu": try Tree.zerosLike(params), "nu": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
         let nu = try updateSquareMoment(updates, state.field("nu", of: name), b2, operation: name)
@@ -23,12 +23,12 @@ public func scaleByRAdam(
         let length = try limit - 2 * steps * power / (1 - power)
         let isTractable = try greaterEqual(length, threshold)
         // Where the root is not used its argument may be negative.
-        let safe = try TensorEngine.select(isTractable, length, limit)
+        let safe = try select(isTractable, length, limit)
         let numerator = try (safe - 4) * (safe - 2) * limit
         let factors = try limit.mapped({ ($0 - 4) * ($0 - 2) }, { try ($0 - 4) * ($0 - 2) })
         let rectification = try sqrt(numerator / (factors * safe))
         let result = try mapLeaves(name, mean, biasCorrection(nu, b2, count)) { m, v in
-            try TensorEngine.select(
+            try select(
                 isTractable, rectification.astype(m.dtype) * m / (sqrt(v + epsilonRoot) + epsilon), m)
         }
         return (result, .state("ScaleByAdamState", ["count": .tensor(count), "mu": mu, "nu": nu]))
@@ -46,31 +46,4 @@ public func radam(
             b1: b1, b2: b2, epsilon: epsilon, epsilonRoot: epsilonRoot, threshold: threshold,
             nesterov: nesterov),
         scaleByLearningRate(learningRate))
-}
-
-/// `decay^count`, a float32 scalar, by repeated squaring in float32: how JAX raises a Python number to an integer array, as Optax does
-/// here. ρ is the small difference of large numbers made of it, so even the rounding of each product shows in the updates.
-private func powerBySquaring(_ decay: Hyperparameter, _ count: Tensor) throws -> Tensor {
-    var result = try full([], 1)
-    /// Multiplies by `square`, which is decay^(2^bit), where that bit of the count is set.
-    func multiply(_ square: some TensorConvertible, bit: Int) throws {
-        let isSet = try notEqual(and(count, 1 << bit), 0)
-        result = try result * select(isSet, square, 1.0)
-    }
-    guard case .constant(let value) = decay else {
-        var square = try decay.scalar()
-        for bit in 0..<31 {
-            try multiply(square, bit: bit)
-            square = try square * square
-        }
-        return result
-    }
-    var (square, bit) = (Float(value), 0)
-    // Beyond this the power is 0 for every use of it: `1 - power` is 1.
-    while bit < 31, square.magnitude > 1e-30 {
-        try multiply(Double(square), bit: bit)
-        square *= square
-        bit += 1
-    }
-    return bit < 31 ? try select(less(count, 1 << bit), result, 0.0) : result
 }

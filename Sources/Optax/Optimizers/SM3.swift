@@ -14,9 +14,9 @@ public func scaleBySM3(b1: Hyperparameter = 0.9, b2: Double = 1, epsilon: Double
             guard p.rank > 0 else {
                 throw TensorError(.shape, name, expected: "parameters with dimensions", got: "a scalar")
             }
-            return .tuple(try p.shape.map { .tensor(try TensorEngine.zeros([$0])) })
+            return .tuple(try p.shape.map { .tensor(try zeros([$0])) })
         }
-        return .state("ScaleBySM3State", ["mu": slices, "nu": try zeros(like: params)])
+        return .state("ScaleBySM3State", ["mu": slices, "nu": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let slices = try state.field("mu", of: name)
         var remaining = slices.leaves[...]
@@ -40,7 +40,7 @@ public func scaleBySM3(b1: Hyperparameter = 0.9, b2: Double = 1, epsilon: Double
                 newSlices.append(
                     others.isEmpty ? accumulated : try TensorEngine.max(accumulated, axes: others))
             }
-            let factor = try TensorEngine.select(greater(accumulated, 0), rsqrt(accumulated + epsilon), 0.0)
+            let factor = try select(greater(accumulated, 0), rsqrt(accumulated + epsilon), 0.0)
             return try (g * factor).astype(g.dtype)
         }
         let nu = try updateMoment(scaled, state.field("nu", of: name), b1, operation: name)

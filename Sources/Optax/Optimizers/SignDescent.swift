@@ -22,21 +22,24 @@ public func scaleByRprop(
     return GradientTransformation { params in
         .state(
             "ScaleByRpropState",
-            ["step_sizes": try full(like: params, learningRate), "prev_updates": try zeros(like: params)])
+            [
+                "step_sizes": try Tree.fullLike(params, learningRate),
+                "prev_updates": try Tree.zerosLike(params),
+            ])
     } update: { updates, state, _, _ in
         let previous = try state.field("prev_updates", of: name)
         let agreement = try mapLeaves(name, updates, previous) { try $0 * $1 }
         let sizes = try mapLeaves(name, agreement, state.field("step_sizes", of: name)) { a, size in
-            let factor = try TensorEngine.select(greater(a, 0), full([], increase), full([], decrease))
+            let factor = try select(greater(a, 0), full([], increase), full([], decrease))
             let changed = try TensorEngine.clip(size * factor.astype(size.dtype), minimumStep, maximumStep)
-            return try TensorEngine.select(equal(a, 0), size, changed)
+            return try select(equal(a, 0), size, changed)
         }
         let next = try mapLeaves(name, agreement, updates, sizes) { a, g, size in
-            try TensorEngine.select(less(a, 0), zerosLike(g), size * sign(g))
+            try select(less(a, 0), zerosLike(g), size * sign(g))
         }
         // As in Optax, a step is taken one update after its gradient was seen.
         let result = try mapLeaves(name, agreement, previous) { a, step in
-            try TensorEngine.select(less(a, 0), zerosLike(step), step)
+            try select(less(a, 0), zerosLike(step), step)
         }
         return (result, .state("ScaleByRpropState", ["step_sizes": sizes, "prev_updates": next]))
     }

@@ -16,7 +16,7 @@ public func exponentialDecay(
         let elapsed = try count - begin
         var exponent = try elapsed.astype(.float32) / Double(steps)
         if staircase { exponent = try floor(exponent) }
-        let value = try TensorEngine.select(
+        let value = try select(
             lessEqual(elapsed, 0), full([], initial), initial * pow(full([], decayRate), exponent))
         guard let end else { return value }
         return decayRate < 1 ? try maximum(value, end) : try minimum(value, end)

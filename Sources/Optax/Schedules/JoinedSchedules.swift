@@ -11,7 +11,7 @@ public func joinSchedules(_ schedules: [Schedule], boundaries: [Int]) throws -> 
     return Schedule { count in
         var value = try first(count)
         for (boundary, schedule) in zip(boundaries, schedules.dropFirst()) {
-            value = try TensorEngine.select(less(count, boundary), value, schedule(count - boundary))
+            value = try select(less(count, boundary), value, schedule(count - boundary))
         }
         return value
     }

@@ -42,7 +42,7 @@ public func piecewiseInterpolateSchedule(
                 case .cosine:
                     try to.value + (from.value - to.value) / 2 * (roundedCosine(Double.pi * fraction) + 1)
                 }
-            value = try TensorEngine.select(less(count, to.step), between, value)
+            value = try select(less(count, to.step), between, value)
         }
         return value
     }

@@ -18,7 +18,7 @@ public func clipByGlobalNorm(_ maxNorm: Hyperparameter) -> GradientTransformatio
         let norm = try globalNorm(updates)
         let isSmall = try less(norm, maxNorm)
         return try updates.map { g in
-            try TensorEngine.select(isSmall, g, g / norm.astype(g.dtype) * maxNorm)
+            try select(isSmall, g, g / norm.astype(g.dtype) * maxNorm)
         }
     }
 }
@@ -41,7 +41,7 @@ public func adaptiveGradClip(_ clipping: Hyperparameter, epsilon: Double = 1e-3)
         try mapLeaves("adaptiveGradClip", updates, required(params, for: "adaptiveGradClip")) { g, p in
             let norm = try unitwiseNorm(g)
             let largest = try clipping * maximum(unitwiseNorm(p), epsilon)
-            return try TensorEngine.select(less(norm, largest), g, g * (largest / maximum(norm, 1e-6)))
+            return try select(less(norm, largest), g, g * (largest / maximum(norm, 1e-6)))
         }
     }
 }

@@ -6,10 +6,10 @@ public func zeroNaNs() -> GradientTransformation {
     GradientTransformation { params in
         .state(
             "ZeroNansState",
-            ["found_nan": try params.map { _ in try TensorEngine.zeros([], dtype: .bool) }])
+            ["found_nan": try params.map { _ in try zeros([], dtype: .bool) }])
     } update: { updates, _, _, _ in
         let found = try updates.map { try TensorEngine.any(notEqual($0, $0)) }
-        let cleaned = try updates.map { try TensorEngine.select(notEqual($0, $0), zerosLike($0), $0) }
+        let cleaned = try updates.map { try select(notEqual($0, $0), zerosLike($0), $0) }
         return (cleaned, .state("ZeroNansState", ["found_nan": found]))
     }
 }
@@ -21,7 +21,7 @@ public func keepParametersNonnegative() -> GradientTransformation {
     } update: { updates, state, params, _ in
         let name = "keepParametersNonnegative"
         let bounded = try mapLeaves(name, updates, required(params, for: name)) { u, p in
-            try TensorEngine.select(less(p + u, 0), 0 - p, u)
+            try select(less(p + u, 0), 0 - p, u)
         }
         return (bounded, state)
     }

@@ -16,8 +16,8 @@ public func scaleByAdam(
         .state(
             "ScaleByAdamState",
             [
-                "count": try .counter(), "mu": try zeros(like: params, dtype: momentDType),
-                "nu": try zeros(like: params),
+                "count": try .counter(), "mu": try Tree.zerosLike(params, dtype: momentDType),
+                "nu": try Tree.zerosLike(params),
             ])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
@@ -30,7 +30,8 @@ public func scaleByAdam(
         return (
             result,
             .state(
-                "ScaleByAdamState", ["count": .tensor(count), "mu": try cast(mu, to: momentDType), "nu": nu])
+                "ScaleByAdamState",
+                ["count": .tensor(count), "mu": try Tree.cast(mu, to: momentDType), "nu": nu])
         )
     }
 }
@@ -60,8 +61,8 @@ public func scaleByAMSGrad(
         .state(
             "ScaleByAmsgradState",
             [
-                "count": try .counter(), "mu": try zeros(like: params, dtype: momentDType),
-                "nu": try zeros(like: params), "nu_max": try zeros(like: params),
+                "count": try .counter(), "mu": try Tree.zerosLike(params, dtype: momentDType),
+                "nu": try Tree.zerosLike(params), "nu_max": try Tree.zerosLike(params),
             ])
     } update: { updates, state, _, _ in
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)
@@ -75,7 +76,10 @@ public func scaleByAMSGrad(
             result,
             .state(
                 "ScaleByAmsgradState",
-                ["count": .tensor(count), "mu": try cast(mu, to: momentDType), "nu": nu, "nu_max": largest])
+                [
+                    "count": .tensor(count), "mu": try Tree.cast(mu, to: momentDType), "nu": nu,
+                    "nu_max": largest,
+                ])
         )
     }
 }
@@ -89,7 +93,7 @@ public func scaleByAdaMax(
     return GradientTransformation { params in
         .state(
             "ScaleByAdamState",
-            ["count": try .counter(), "mu": try zeros(like: params), "nu": try zeros(like: params)])
+            ["count": try .counter(), "mu": try Tree.zerosLike(params), "nu": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let count = try safeIncrement(state.scalar("count", of: name))
         let mu = try updateMoment(updates, state.field("mu", of: name), b1, operation: name)

@@ -13,7 +13,7 @@ public func scaleByRMS(
 ) -> GradientTransformation {
     let name = "scaleByRMS"
     return GradientTransformation { params in
-        let nu = try full(like: params, initialScale)
+        let nu = try Tree.fullLike(params, initialScale)
         return isCorrected
             ? .state("ScaleByRmsWithCountState", ["count": try .counter(), "nu": nu])
             : .state("ScaleByRmsState", ["nu": nu])
@@ -43,7 +43,7 @@ public func scaleByStddev(
 ) -> GradientTransformation {
     let name = "scaleByStddev"
     return GradientTransformation { params in
-        let (mu, nu) = (try zeros(like: params), try full(like: params, initialScale))
+        let (mu, nu) = (try Tree.zerosLike(params), try Tree.fullLike(params, initialScale))
         return isCorrected
             ? .state("ScaleByRStdDevWithCountState", ["count": try .counter(), "mu": mu, "nu": nu])
             : .state("ScaleByRStdDevState", ["mu": mu, "nu": nu])
@@ -73,13 +73,13 @@ private func inverseRoot(_ x: Tensor, _ epsilon: Hyperparameter, _ isInRoot: Boo
 public func scaleByRSS(initial: Double = 0.1, epsilon: Hyperparameter = 1e-7) -> GradientTransformation {
     let name = "scaleByRSS"
     return GradientTransformation { params in
-        .state("ScaleByRssState", ["sum_of_squares": try full(like: params, initial)])
+        .state("ScaleByRssState", ["sum_of_squares": try Tree.fullLike(params, initial)])
     } update: { updates, state, _, _ in
         let sums = try mapLeaves(name, updates, state.field("sum_of_squares", of: name)) { g, s in
             try square(g) + s
         }
         let result = try mapLeaves(name, sums, updates) { s, g in
-            try TensorEngine.select(greater(s, 0), rsqrt(s + epsilon), 0.0) * g
+            try select(greater(s, 0), rsqrt(s + epsilon), 0.0) * g
         }
         return (result, .state("ScaleByRssState", ["sum_of_squares": sums]))
     }
@@ -92,7 +92,8 @@ public func scaleByAdaDelta(rho: Hyperparameter = 0.9, epsilon: Hyperparameter =
 {
     let name = "scaleByAdaDelta"
     return GradientTransformation { params in
-        .state("ScaleByAdaDeltaState", ["e_g": try zeros(like: params), "e_x": try zeros(like: params)])
+        .state(
+            "ScaleByAdaDeltaState", ["e_g": try Tree.zerosLike(params), "e_x": try Tree.zerosLike(params)])
     } update: { updates, state, _, _ in
         let previous = try state.field("e_x", of: name)
         let squares = try updateSquareMoment(updates, state.field("e_g", of: name), rho, operation: name)

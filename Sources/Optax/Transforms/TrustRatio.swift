@@ -14,7 +14,7 @@ public func scaleByTrustRatio(
             let updateNorm = try safeNorm(u, minimum: minimumNorm)
             let ratio = try coefficient * parameterNorm / (updateNorm + epsilon)
             let isZero = try or(equal(parameterNorm, 0), equal(updateNorm, 0))
-            return try u * TensorEngine.select(isZero, onesLike(ratio), ratio)
+            return try u * select(isZero, onesLike(ratio), ratio)
         }
     }
 }

@@ -20,19 +20,19 @@ public func applyIfFinite(
         let (bad, total) = (
             try state.scalar("notfinite_count", of: name), try state.scalar("total_notfinite", of: name)
         )
-        let nextBad = try TensorEngine.select(finite, zerosLike(bad), safeIncrement(bad))
+        let nextBad = try select(finite, zerosLike(bad), safeIncrement(bad))
         let applies = try or(finite, greater(nextBad, maximumConsecutiveErrors))
         let innerState = try state.field("inner_state", of: name)
         let (changed, newInnerState) = try inner.update(
             updates: updates, state: innerState, params: params, context: context)
         return (
-            try select(applies, changed, zeros(like: changed)),
+            try Tree.select(applies, changed, Tree.zerosLike(changed)),
             .state(
                 "ApplyIfFiniteState",
                 [
                     "notfinite_count": .tensor(nextBad), "last_finite": .tensor(finite),
-                    "total_notfinite": .tensor(try TensorEngine.select(finite, total, safeIncrement(total))),
-                    "inner_state": try select(applies, newInnerState, innerState),
+                    "total_notfinite": .tensor(try select(finite, total, safeIncrement(total))),
+                    "inner_state": try Tree.select(applies, newInnerState, innerState),
                 ])
         )
     }
@@ -53,7 +53,7 @@ public func conditionallyTransform(
 public func conditionallyMask(
     _ inner: GradientTransformation, when condition: @escaping @Sendable (Tensor) throws -> Tensor
 ) -> GradientTransformation {
-    conditional("ConditionallyMaskState", inner, condition) { try zeros(like: $0) }
+    conditional("ConditionallyMaskState", inner, condition) { try Tree.zerosLike($0) }
 }
 
 private func conditional(
@@ -73,10 +73,10 @@ private func conditional(
         let applies = try condition(step)
         let (changed, newInnerState) = try inner.update(
             updates: updates, state: innerState, params: params, context: context)
-        let kept = try select(applies, newInnerState, innerState)
+        let kept = try Tree.select(applies, newInnerState, innerState)
         let next = Tree.tensor(try safeIncrement(step))
         return (
-            try select(applies, changed, otherwise(updates)),
+            try Tree.select(applies, changed, otherwise(updates)),
             stateName == "ConditionallyMaskState"
                 ? .state(stateName, ["step": next, "inner_state": kept])
                 : .state(stateName, ["inner_state": kept, "step": next])

@@ -40,13 +40,13 @@ public func lookahead(
             try fast + update - slow
         }
         let slowUpdates = try mapLeaves(name, distance, distance) { d, _ in
-            try TensorEngine.select(jumps, slowStepSize * d, zerosLike(d))
+            try select(jumps, slowStepSize * d, zerosLike(d))
         }
         let fastUpdates = try mapLeaves(name, changed, distance) { update, d in
-            try update - TensorEngine.select(jumps, (1 - slowStepSize) * d, zerosLike(d))
+            try update - select(jumps, (1 - slowStepSize) * d, zerosLike(d))
         }
         let kept =
-            resetsState ? try select(jumps, fast.initialize(params: fastParams), newState) : newState
+            resetsState ? try Tree.select(jumps, fast.initialize(params: fastParams), newState) : newState
         return (
             lookaheadPair(fast: fastUpdates, slow: slowUpdates),
             .state(

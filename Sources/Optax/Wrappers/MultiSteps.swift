@@ -50,7 +50,7 @@ public func multiSteps(
 ) -> GradientTransformation {
     let name = "multiSteps"
     return GradientTransformation { params in
-        let start = try zeros(like: params)
+        let start = try Tree.zerosLike(params)
         return .state(
             "MultiStepsState",
             [
@@ -76,17 +76,17 @@ public func multiSteps(
         let emits = try and(equal(miniStep, target - 1), isCounted)
 
         let nextMiniStep = try rem(safeIncrement(miniStep), target)
-        let nextGathered = try select(emits, zeros(like: sum), select(isCounted, sum, gathered))
+        let nextGathered = try Tree.select(emits, Tree.zerosLike(sum), Tree.select(isCounted, sum, gathered))
         let next = Tree.state(
             "MultiStepsState",
             [
-                "mini_step": .tensor(try TensorEngine.select(isCounted, nextMiniStep, miniStep)),
+                "mini_step": .tensor(try select(isCounted, nextMiniStep, miniStep)),
                 "gradient_step": .tensor(
-                    try TensorEngine.select(emits, safeIncrement(gradientStep), gradientStep)),
-                "inner_opt_state": try select(emits, newInnerState, innerState),
+                    try select(emits, safeIncrement(gradientStep), gradientStep)),
+                "inner_opt_state": try Tree.select(emits, newInnerState, innerState),
                 "acc_grads": nextGathered, "skip_state": skipState,
             ])
-        return (try select(emits, innerUpdates, zeros(like: innerUpdates)), next)
+        return (try Tree.select(emits, innerUpdates, Tree.zerosLike(innerUpdates)), next)
     }
 }
 

@@ -26,11 +26,7 @@ public func scheduleFree(
     } update: { updates, state, params, context in
         let params = try required(params, for: name)
         let count = try state.scalar("step_count", of: name)
-        let rate: Tensor =
-            if case .schedule(let schedule) = learningRate { try schedule(count) } else {
-                try learningRate.scalar()
-            }
-        let largest = try maximum(state.scalar("max_lr", of: name), rate)
+        let largest = try maximum(state.scalar("max_lr", of: name), learningRate.scalar(at: count))
         let weight = try weightPower == 2 ? square(largest) : pow(largest, weightPower)
         let total = try state.scalar("weight_sum", of: name) + weight
         let share = try select(greater(total, 0), weight / total, 0.0)

@@ -10,7 +10,7 @@ struct ArenaPlan {
 
     /// Walks the steps in order; a value takes the smallest free gap that fits when it is first written, and gives it back
     /// after the step that last touches it.
-    init(steps: [PlannedStep], buffers: [(byteCount: Int, source: BufferSource)]) {
+    init(steps: [PlannedStep], buffers: [PlannedBuffer]) {
         let touches = ArenaPlan.touches(of: steps)
         var first = [Int](repeating: -1, count: buffers.count)
         var last = [Int](repeating: -1, count: buffers.count)

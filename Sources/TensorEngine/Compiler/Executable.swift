@@ -17,7 +17,7 @@ public final class Executable: Sendable {
         let steps: [PlannedStep]
         let kernelSteps: [spk_step]
         let arguments: ArgumentStorage
-        let buffers: [(byteCount: Int, source: BufferSource)]
+        let buffers: [PlannedBuffer]
         let arena: ArenaPlan
         let constants: [Tensor]
         /// By output: the input whose memory it is written to.
@@ -77,18 +77,6 @@ public final class Executable: Sendable {
         }
         withExtendedLifetime((inputBuffers, outputs)) { context.run(plan, repetitions: 1) }
         return outputs
-    }
-
-    /// The plan as text: one step a line.
-    public var planDescription: String {
-        func lines(_ steps: [PlannedStep], indentation: String) -> [String] {
-            steps.enumerated().flatMap { number, step in
-                ["\(indentation)\(number): \(step.name) reads \(step.reads) writes \(step.writes)"]
-                    + step.bodies.flatMap { lines($0, indentation: indentation + "    ") }
-            }
-        }
-        return (lines(plan.steps, indentation: "") + ["arena: \(arenaByteCount) bytes"]).joined(
-            separator: "\n")
     }
 }
 

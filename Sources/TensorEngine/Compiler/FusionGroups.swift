@@ -6,6 +6,8 @@ struct FusionGroups {
         case kernel(Int)
         /// Positions of the equations, ascending.
         case elementwise([Int])
+        /// A contraction, and the elementwise equations that run on its tiles; whether others read the product too.
+        case product(Int, epilogue: [Int], isKept: Bool)
     }
 
     let steps: [Step]
@@ -39,7 +41,7 @@ struct FusionGroups {
                 let source = equation.inputs[0].index
                 let use = max(directUse[equation.outputs[0].index], viewUse[equation.outputs[0].index])
                 viewUse[source] = max(viewUse[source], use)
-            case .kernel:
+            case .kernel, .contraction:
                 groups.append(Group(shape: [], equations: [position], isElementwise: false))
                 for input in equation.inputs { directUse[input.index] = groups.count - 1 }
             case .elementwise:
@@ -63,8 +65,9 @@ struct FusionGroups {
         }
         let count = groups.count
         self.groupOfEquation = groupOfEquation.map { $0 < 0 ? -1 : count - 1 - $0 }
-        steps = groups.reversed().map {
-            $0.isElementwise ? .elementwise($0.equations.reversed()) : .kernel($0.equations[0])
+        let inOrder = groups.reversed().map {
+            $0.isElementwise ? Step.elementwise($0.equations.reversed()) : .kernel($0.equations[0])
         }
+        steps = Epilogues(program, inOrder, self.groupOfEquation).steps
     }
 }

@@ -4,6 +4,7 @@ import CKernels
 /// Lowers a program: assigns each value a buffer or a view of one, and emits the steps.
 struct Lowering {
     private let program: Program
+    private let source: LoweredProgram
     private let groups: FusionGroups
     var builder: PlanBuilder
     /// Where each variable lies, once it is known.
@@ -24,6 +25,7 @@ struct Lowering {
     ///   - outputs: the dense places of its results, which are not those of inputs.
     init(_ program: Program, builder: PlanBuilder, inputs: [Operand], outputs: [Operand]) {
         self.program = program
+        source = LoweredProgram(program)
         self.builder = builder
         outputOperands = outputs
         groups = FusionGroups(program)
@@ -57,11 +59,14 @@ struct Lowering {
     mutating func lower() throws {
         for step in groups.steps {
             switch step {
-            case .kernel(let position): try lowerKernel(program.equations[position])
+            case .kernel(let position): try lowerKernel(position)
             case .elementwise(let positions): try lowerGroup(positions)
+            case .product(let position, let epilogue, let isKept):
+                try lowerProduct(position, epilogue, isKept: isKept)
             }
         }
         // Outputs that no step writes in place: inputs, constants, views, and repeated ones.
+        builder.origin = nil
         for (k, variable) in program.outputs.enumerated() {
             let source = try operand(variable)
             if source.layout.base != outputOperands[k].layout.base {
@@ -118,22 +123,40 @@ struct Lowering {
         return operand
     }
 
-    private mutating func lowerKernel(_ equation: Equation) throws {
+    private mutating func lowerKernel(_ position: Int) throws {
+        let equation = program.equations[position]
+        builder.origin = StepOrigin(source: source, equations: [position])
         let inputs = try equation.inputs.map { try operand($0) }
         let outputs = equation.outputs.map { makeResult($0) }
-        guard case .kernel(let lower) = equation.primitive.lowering else { return }
         // Nothing to compute for an empty result.
         if outputs.allSatisfy({ $0.type.shape.elementCount == 0 }) { return }
-        try lower(&builder, inputs, outputs)
+        switch equation.primitive.lowering {
+        case .kernel(let lower): try lower(&builder, inputs, outputs)
+        case .contraction(let groups):
+            let (lhs, rhs) = groups(inputs[0].type, inputs[1].type)
+            builder.contract(inputs[0], lhs, inputs[1], rhs, to: outputs[0])
+        case .elementwise, .view: break
+        }
     }
 
-    /// Emits one step for a group of elementwise equations, or two where the registers do not suffice.
-    private mutating func lowerGroup(_ positions: [Int]) throws {
-        let members = Set(positions)
+    /// Code for a group of elementwise equations: what it loads, and which values it stores, in the order of operands.
+    private struct GroupCode {
+        let code: [spk_instruction]
+        let registerCount: Int
+        let usesIndices: Bool
+        let reads: [Operand]
+        let writes: [Variable]
+        /// The number of the operand that is the product whose epilogue this is.
+        var product: Int?
+    }
+
+    /// Code for a group of elementwise equations; nil where the registers or operands do not suffice.
+    private mutating func code(for positions: [Int], product: Variable? = nil) throws -> GroupCode? {
         var code = BlockCode()
         var registers: [Int32: Register] = [:]
         var loaded: [Layout: [DType: Register]] = [:]
-        var accesses: [Operand] = []
+        var reads: [Operand] = []
+        var productOperand: Int?
         for position in positions {
             let equation = program.equations[position]
             guard case .elementwise(let emit) = equation.primitive.lowering else { continue }
@@ -146,13 +169,21 @@ struct Lowering {
                 let register: Register
                 if let scalar = try scalarConstant(variable) {
                     register = try code.constant(scalar)
+                } else if variable == product {
+                    // A place of its own among the operands; where it lies is the product's business.
+                    register = code.load(reads.count, program.type(of: variable).dtype)
+                    productOperand = reads.count
+                    reads.append(
+                        Operand(
+                            type: program.type(of: variable),
+                            layout: Layout(base: -1, dense: program.type(of: variable).shape)))
                 } else {
                     let source = try operand(variable)
                     if let known = loaded[source.layout]?[source.type.dtype] {
                         register = known
                     } else {
-                        register = code.load(accesses.count, source.type.dtype)
-                        accesses.append(source)
+                        register = code.load(reads.count, source.type.dtype)
+                        reads.append(source)
                         loaded[source.layout, default: [:]][source.type.dtype] = register
                     }
                 }
@@ -164,23 +195,32 @@ struct Lowering {
             )
             for (variable, register) in zip(equation.outputs, results) { registers[variable.id] = register }
         }
-        let reads = accesses
         // Stores come last, so that a result may take the place of an operand of the same step.
-        let stored = positions.flatMap { program.equations[$0].outputs }.filter { isStored[$0.index] }
-        var pending: [(variable: Variable, register: Register)] = []
-        for variable in stored {
-            if let register = registers[variable.id] { pending.append((variable, register)) }
+        var writes: [Variable] = []
+        for variable in positions.flatMap({ program.equations[$0].outputs }) where isStored[variable.index] {
+            guard let register = registers[variable.id] else { continue }
+            code.store(register, reads.count + writes.count, program.type(of: variable).dtype)
+            writes.append(variable)
         }
-        for (k, store) in pending.enumerated() {
-            code.store(store.register, reads.count + k, program.type(of: store.variable).dtype)
+        guard let allocation = code.allocateRegisters(limit: 64), reads.count + writes.count < 256 else {
+            return nil
         }
-        guard let allocation = code.allocateRegisters(limit: 64), reads.count + pending.count < 256 else {
+        return GroupCode(
+            code: allocation.code, registerCount: allocation.count, usesIndices: code.usesIndices,
+            reads: reads, writes: writes, product: productOperand)
+    }
+
+    /// Emits one step for a group of elementwise equations, or two where the registers do not suffice.
+    private mutating func lowerGroup(_ positions: [Int]) throws {
+        builder.origin = StepOrigin(source: source, equations: positions)
+        guard let group = try code(for: positions) else {
             guard positions.count > 1 else {
                 throw TensorError(
                     .resource, "compile", expected: "an operation that fits the interpreter's registers",
                     got: "\(program.equations[positions[0]].primitive.name)")
             }
             // The first half's values that the second half reads go through memory.
+            let members = Set(positions)
             let middle = positions.count / 2
             let (first, second) = (Array(positions[..<middle]), Array(positions[middle...]))
             for position in second {
@@ -190,30 +230,83 @@ struct Lowering {
             try lowerGroup(second)
             return
         }
-        let writes = pending.map { makeResult($0.variable) }
+        let writes = group.writes.map { makeResult($0) }
         let shape = program.type(of: program.equations[positions[0]].outputs[0]).shape
         guard shape.elementCount > 0 else { return }
-
-        let all = reads + writes
-        let layouts = all.map(\.layout.strides)
+        let layouts = (group.reads + writes).map(\.layout.strides)
         // An element's index is asked for by dimension: then dimensions stay as they are.
         let (dims, strides) =
-            code.usesIndices
+            group.usesIndices
             ? (shape.rank == 0 ? [1] : shape.dimensions, shape.rank == 0 ? layouts.map { _ in [0] } : layouts)
             : collapse(shape, layouts)
+        builder.step(
+            fused(group, dims, zip(group.reads + writes, strides).map { $0.kernelOperand(strides: $1) }),
+            spk_run_fused, reads: group.reads, writes: writes, replaceable: replaceable(group.reads))
+    }
+
+    /// The argument block of a group.
+    private func fused(_ group: GroupCode, _ dims: [Int], _ operands: [spk_operand]) -> spk_fused {
         var arguments = spk_fused()
         arguments.rank = Int32(dims.count)
         setDims(&arguments.dims, dims)
-        arguments.operand_count = Int32(all.count)
-        arguments.instruction_count = Int32(allocation.code.count)
-        arguments.register_count = Int32(max(allocation.count, 1))
-        arguments.operands = builder.arguments.store(zip(all, strides).map { $0.kernelOperand(strides: $1) })
-        arguments.instructions = builder.arguments.store(allocation.code)
-        let denseReads = Set(reads.filter { $0.isDense && $0.layout.offset == 0 }.map(\.layout.base))
-        let otherReads = Set(reads.filter { !($0.isDense && $0.layout.offset == 0) }.map(\.layout.base))
-        builder.step(
-            arguments, spk_run_fused, reads: reads, writes: writes,
-            replaceable: denseReads.subtracting(otherReads))
+        arguments.operand_count = Int32(operands.count)
+        arguments.instruction_count = Int32(group.code.count)
+        arguments.register_count = Int32(max(group.registerCount, 1))
+        arguments.operands = builder.arguments.store(operands)
+        arguments.instructions = builder.arguments.store(group.code)
+        return arguments
+    }
+
+    /// The buffers that are read element by element only, so that a result may take their place.
+    private func replaceable(_ reads: [Operand]) -> Set<Int> {
+        let dense = Set(reads.filter { $0.isDense && $0.layout.offset == 0 }.map(\.layout.base))
+        let others = Set(reads.filter { !($0.isDense && $0.layout.offset == 0) }.map(\.layout.base))
+        return dense.subtracting(others)
+    }
+
+    /// A contraction with the elementwise group that runs on its tiles; one after the other where they do not fit together.
+    private mutating func lowerProduct(_ position: Int, _ positions: [Int], isKept: Bool) throws {
+        let equation = program.equations[position]
+        builder.origin = StepOrigin(source: source, equations: [position] + positions)
+        let output = equation.outputs[0]
+        let shape = program.type(of: output).shape
+        guard shape.elementCount > 0, case .contraction(let dimensions) = equation.primitive.lowering,
+            let group = try code(for: positions, product: output), let product = group.product,
+            !group.usesIndices
+        else {
+            try lowerKernel(position)
+            try lowerGroup(positions)
+            return
+        }
+        let (lhs, rhs) = (try operand(equation.inputs[0]), try operand(equation.inputs[1]))
+        let (lhsGroups, rhsGroups) = dimensions(lhs.type, rhs.type)
+        var (gemm, operands) = builder.product(lhs, lhsGroups, rhs, rhsGroups)
+        // The product's dimensions as the kernel sees them: batch, rows, columns.
+        let (batch, rows) = (lhsGroups[0].count, lhsGroups[0].count + lhsGroups[1].count)
+        let groups = [Array(0..<batch), Array(batch..<rows), Array(rows..<shape.rank)]
+        var reads = group.reads
+        for k in reads.indices where k != product {
+            if groups.contains(where: { builder.stride(of: $0, in: reads[k]) == nil }) {
+                reads[k] = builder.dense(reads[k])
+            }
+        }
+        var writes = group.writes.map { makeResult($0) }
+        let epilogue = fused(
+            group, [Int(gemm.batch), Int(gemm.m), Int(gemm.n)],
+            (reads + writes).map { operand in
+                operand.kernelOperand(strides: groups.map { builder.stride(of: $0, in: operand) ?? 0 })
+            })
+        let reused = replaceable(reads.enumerated().filter { $0.offset != product }.map(\.element))
+            .subtracting(operands.map(\.layout.base))
+        operands += reads.enumerated().filter { $0.offset != product }.map(\.element)
+        gemm.epilogue = builder.arguments.store([epilogue])
+        gemm.product = Int32(product)
+        if isKept {
+            let target = makeResult(output)
+            gemm.c = target.kernelOperand(strides: [Int(gemm.m * gemm.n), Int(gemm.n), 1])
+            writes.append(target)
+        }
+        builder.step(gemm, spk_run_gemm, reads: operands, writes: writes, replaceable: reused)
     }
 
     /// Marks a value of a group that is being split as one that goes through memory.

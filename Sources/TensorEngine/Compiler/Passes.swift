@@ -139,8 +139,14 @@ extension Program {
     var isNeeded = [Bool](repeating: false, count: program.types.count)
     for variable in program.outputs { isNeeded[variable.index] = true }
     var kept: [Equation] = []
-    for equation in program.equations.reversed()
+    for var equation in program.equations.reversed()
     where equation.outputs.contains(where: { isNeeded[$0.index] }) {
+        let needed = equation.outputs.map { isNeeded[$0.index] }
+        if needed.contains(false), let smaller = equation.primitive.pruned(keeping: needed) {
+            equation = Equation(
+                primitive: smaller.primitive, inputs: smaller.operands.map { equation.inputs[$0] },
+                outputs: smaller.results.map { equation.outputs[$0] }, path: equation.path)
+        }
         for variable in equation.inputs { isNeeded[variable.index] = true }
         kept.append(equation)
     }

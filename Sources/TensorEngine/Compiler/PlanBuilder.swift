@@ -67,6 +67,14 @@ enum BufferSource: Sendable, Hashable {
     case window(of: Int)
 }
 
+/// A place for a value while a plan runs.
+struct PlannedBuffer: Sendable {
+    let type: TensorType
+    let source: BufferSource
+
+    var byteCount: Int { type.byteCount }
+}
+
 /// Owns the argument blocks of a plan's steps.
 final class ArgumentStorage: @unchecked Sendable {
     // Written while the plan is built, by one thread; constant afterwards.
@@ -103,6 +111,21 @@ struct PlannedStep: Sendable {
     var replaceable: Set<Int>
     /// The steps that a control-flow step runs: a loop's body, the branches of a choice.
     var bodies: [[PlannedStep]] = []
+    /// What the step computes; nil for copies of results.
+    var origin: StepOrigin?
+}
+
+/// The equations that a step computes, for reports.
+struct StepOrigin: Sendable {
+    let source: LoweredProgram
+    let equations: [Int]
+}
+
+/// A program that was lowered, shared by its steps.
+final class LoweredProgram: Sendable {
+    let program: Program
+
+    init(_ program: Program) { self.program = program }
 }
 
 extension spk_step: @retroactive @unchecked Sendable {}
@@ -111,15 +134,17 @@ extension spk_step: @retroactive @unchecked Sendable {}
 public struct PlanBuilder {
     let arguments: ArgumentStorage
     private(set) var steps: [PlannedStep] = []
-    /// Size and origin of each buffer, by its number, which is also its slot.
-    private(set) var buffers: [(byteCount: Int, source: BufferSource)] = []
+    /// The buffers by their numbers, which are also their slots.
+    private(set) var buffers: [PlannedBuffer] = []
     /// The values of the buffers that are constants.
     private(set) var constants: [Tensor] = []
+    /// What the steps that are being added compute.
+    var origin: StepOrigin?
 
     init() { self.init(arguments: ArgumentStorage(), buffers: [], constants: []) }
 
     private init(
-        arguments: ArgumentStorage, buffers: [(byteCount: Int, source: BufferSource)], constants: [Tensor]
+        arguments: ArgumentStorage, buffers: [PlannedBuffer], constants: [Tensor]
     ) {
         self.arguments = arguments
         self.buffers = buffers
@@ -127,7 +152,7 @@ public struct PlanBuilder {
     }
 
     mutating func makeBuffer(_ type: TensorType, _ source: BufferSource) -> Operand {
-        buffers.append((type.byteCount, source))
+        buffers.append(PlannedBuffer(type: type, source: source))
         return Operand(type: type, layout: Layout(base: buffers.count - 1, dense: type.shape))
     }
 
@@ -148,7 +173,8 @@ public struct PlanBuilder {
         steps.append(
             PlannedStep(
                 step: spk_step(run: kernel, arguments: self.arguments.store(arguments)), name: name,
-                reads: reads.map(\.layout.base), writes: writes.map(\.layout.base), replaceable: replaceable))
+                reads: reads.map(\.layout.base), writes: writes.map(\.layout.base), replaceable: replaceable,
+                origin: origin))
     }
 
     /// The steps of a program that reads and writes the given places, to be run by a control-flow step.
@@ -167,10 +193,11 @@ public struct PlanBuilder {
 
     /// One position of a value along its leading axis, to be moved along by a loop.
     mutating func window(of operand: Operand) -> (slice: Operand, window: spk_window) {
-        buffers.append((0, .window(of: operand.layout.base)))
+        let type = TensorType(operand.type.dtype, Shape(operand.type.shape.dropFirst()))
+        buffers.append(PlannedBuffer(type: type, source: .window(of: operand.layout.base)))
         let slot = buffers.count - 1
         let slice = Operand(
-            type: TensorType(operand.type.dtype, Shape(operand.type.shape.dropFirst())),
+            type: type,
             layout: Layout(
                 base: slot, offset: operand.layout.offset, strides: Array(operand.layout.strides.dropFirst()))
         )
@@ -196,7 +223,7 @@ public struct PlanBuilder {
             PlannedStep(
                 step: spk_step(run: kernel, arguments: self.arguments.store(arguments)),
                 name: "\(Arguments.self)", reads: Array(Set(own + reads)), writes: Array(Set(own + writes)),
-                replaceable: [], bodies: bodies))
+                replaceable: [], bodies: bodies, origin: origin))
     }
 
     /// The value in dense row-major order: itself, or a copy.
@@ -263,31 +290,36 @@ public struct PlanBuilder {
     mutating func contract(
         _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand
     ) {
+        var product = product(lhs, lhsGroups, rhs, rhsGroups)
+        let c = target.kernelOperand(strides: [Int(product.gemm.m * product.gemm.n), Int(product.gemm.n), 1])
+        if lhs.type.dtype == .float32 {
+            product.gemm.c = c
+            step(product.gemm, spk_run_gemm, reads: product.operands, writes: [target])
+        } else {
+            let gemm = product.gemm
+            step(
+                spk_matmul_plain(
+                    batch: gemm.batch, m: gemm.m, n: gemm.n, k: gemm.k, a: gemm.a, b: gemm.b, c: c),
+                spk_run_matmul_plain, reads: product.operands, writes: [target])
+        }
+    }
+
+    /// The arguments of a product that is written nowhere yet, and its operands.
+    mutating func product(
+        _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]]
+    ) -> (gemm: spk_gemm, operands: [Operand]) {
         let (a, aStrides) = grouped(lhs, lhsGroups)
         let (b, bStrides) = grouped(rhs, rhsGroups)
         func size(_ operand: Operand, _ axes: [Int]) -> Int64 {
             Int64(axes.reduce(1) { $0 * operand.type.shape[$1] })
         }
-        let (batch, m, n, k) = (
-            size(lhs, lhsGroups[0]), size(lhs, lhsGroups[1]), size(rhs, rhsGroups[2]), size(lhs, lhsGroups[2])
-        )
-        let c = target.kernelOperand(strides: [Int(m * n), Int(n), 1])
-        if lhs.type.dtype == .float32 {
-            var none = spk_operand()
-            none.slot = -1
-            step(
-                spk_gemm(
-                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
-                    b: b.kernelOperand(strides: bStrides), init: none, c: c),
-                spk_run_gemm, reads: [a, b], writes: [target])
-        } else {
-            step(
-                spk_matmul_plain(
-                    batch: batch, m: m, n: n, k: k, a: a.kernelOperand(strides: aStrides),
-                    b: b.kernelOperand(strides: bStrides), c: c),
-                lhs.type.dtype == .float64 ? runFloat64Product : spk_run_matmul_plain, reads: [a, b],
-                writes: [target])
-        }
+        var none = spk_operand()
+        none.slot = -1
+        let gemm = spk_gemm(
+            batch: size(lhs, lhsGroups[0]), m: size(lhs, lhsGroups[1]), n: size(rhs, rhsGroups[2]),
+            k: size(lhs, lhsGroups[2]), a: a.kernelOperand(strides: aStrides),
+            b: b.kernelOperand(strides: bStrides), init: none, c: none, epilogue: nil, product: 0)
+        return (gemm, [a, b])
     }
 
     /// The operand with each group of dimensions as one stride: as it lies, or copied where a group is not one run.
@@ -302,7 +334,7 @@ public struct PlanBuilder {
     }
 
     /// The stride of a group of dimensions taken as one, or nil if they are not one run.
-    private func stride(of axes: [Int], in operand: Operand) -> Int? {
+    func stride(of axes: [Int], in operand: Operand) -> Int? {
         let axes = axes.filter { operand.type.shape[$0] != 1 }
         for (a, b) in zip(axes, axes.dropFirst())
         where operand.layout.strides[a] != operand.layout.strides[b] * operand.type.shape[b] { return nil }

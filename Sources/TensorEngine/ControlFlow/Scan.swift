@@ -197,6 +197,40 @@ struct Scan: Primitive {
 
     // MARK: Compilation
 
+    func pruned(
+        keeping isNeeded: [Bool]
+    ) -> (primitive: any Primitive, operands: [Int], results: [Int])? {
+        // A carry is also needed where what is needed depends on it.
+        var isKept = isNeeded
+        var program = body
+        var isRead = [Bool](repeating: false, count: body.types.count)
+        while true {
+            program.outputs = zip(body.outputs, isKept).filter { $0.1 }.map { $0.0 }
+            let smaller = eliminateDeadCode(program)
+            isRead = Array(repeating: false, count: body.types.count)
+            for variable in smaller.outputs + smaller.equations.flatMap(\.inputs) {
+                isRead[variable.index] = true
+            }
+            let grown = (0..<carryCount).filter {
+                !isKept[$0] && isRead[body.inputs[constantCount + $0].index]
+            }
+            if grown.isEmpty {
+                program = smaller
+                break
+            }
+            for carry in grown { isKept[carry] = true }
+        }
+        let operands = body.inputs.indices.filter { k in
+            carries.contains(k) ? isKept[k - constantCount] : isRead[body.inputs[k].index]
+        }
+        guard isKept.contains(false) || operands.count < body.inputs.count else { return nil }
+        program.inputs = operands.map { body.inputs[$0] }
+        let scan = Scan(
+            body: program, constantCount: operands.count { $0 < constantCount },
+            carryCount: operands.count { carries.contains($0) }, length: length, isReverse: isReverse)
+        return (scan, operands, isKept.indices.filter { isKept[$0] })
+    }
+
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
             let first = builder.buffers.count

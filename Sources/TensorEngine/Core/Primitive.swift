@@ -26,6 +26,15 @@ public protocol Primitive: Sendable, Hashable {
     /// How the compiler sees the operation.
     var lowering: LoweringRule { get }
 
+    /// The parameters as `name=value`, for printing.
+    var parameterDescription: String { get }
+
+    /// Floating-point operations for operands and results of these types, as `Program.operationCount` counts them.
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double
+
+    /// The operation without the results that nobody reads, and which operands and results remain; nil where all do.
+    func pruned(keeping isNeeded: [Bool]) -> (primitive: any Primitive, operands: [Int], results: [Int])?
+
     /// The programs that the operation runs (a loop's body, branches), by what they are for.
     var subprograms: [(label: String, program: Program)] { get }
 
@@ -79,15 +88,15 @@ public struct Batched: Sendable {
 }
 
 extension Primitive {
-    /// Parameters as `name=value`, for printing.
-    var parameterDescription: String {
-        Mirror(reflecting: self).children.filter { !($0.value is Program) && !($0.value is [Program]) }
-            .map { "\($0.label ?? "")=\($0.value)" }.joined(separator: " ")
-    }
+    public var parameterDescription: String { storedParameters }
 
     public var subprograms: [(label: String, program: Program)] { [] }
 
     public var inlined: Program? { nil }
+
+    public func pruned(
+        keeping isNeeded: [Bool]
+    ) -> (primitive: any Primitive, operands: [Int], results: [Int])? { nil }
 
     public func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (
         primals: [Tensor], tangents: [Tensor?]

@@ -112,36 +112,6 @@ extension Tensor {
     }
 }
 
-// MARK: - Printing
-
-extension Program: CustomStringConvertible {
-    /// One equation a line: `v3:float32[20,5] = dotGeneral v0 v1 {contracting=…}`.
-    public var description: String { lines.joined(separator: "\n") }
-
-    private var lines: [String] {
-        func name(_ variable: Variable) -> String { "v\(variable.id)" }
-        func typed(_ variable: Variable) -> String { "\(name(variable)):\(type(of: variable))" }
-        var lines = ["program(\(inputs.map(typed).joined(separator: ", "))) {"]
-        for (variable, value) in constants { lines.append("  \(typed(variable)) = constant \(value)") }
-        for equation in equations {
-            let parameters = equation.primitive.parameterDescription
-            lines.append(
-                "  \(equation.outputs.map(typed).joined(separator: ", ")) = \(equation.primitive.name) "
-                    + equation.inputs.map(name).joined(separator: " ")
-                    + (parameters.isEmpty ? "" : " {\(parameters)}")
-                    + (equation.path.isEmpty ? "" : "  # \(equation.path)"))
-            for (label, program) in equation.primitive.subprograms {
-                var inner = program.lines
-                inner[0] = "\(label): \(inner[0])"
-                lines += inner.map { "    " + $0 }
-            }
-        }
-        lines.append("  return \(outputs.map(name).joined(separator: ", "))")
-        lines.append("}")
-        return lines
-    }
-}
-
 // MARK: - Verifying
 
 extension Program {

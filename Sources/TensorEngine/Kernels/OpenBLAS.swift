@@ -12,15 +12,22 @@ enum OpenBLAS {
             UnsafePointer<Double>?, blasint, Double, UnsafeMutablePointer<Double>?, blasint
         ) -> Void
 
-    /// cblas_dgemm on one thread (whose bits do not depend on the machine's load), or nil where the library is missing.
-    static let dgemm: DGEMM? = {
-        guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL),
-            let dgemm = dlsym(library, "cblas_dgemm"),
-            let setThreads = dlsym(library, "openblas_set_num_threads")
-        else { return nil }
-        unsafeBitCast(setThreads, to: (@convention(c) (Int32) -> Void).self)(1)
-        return unsafeBitCast(dgemm, to: DGEMM.self)
+    /// The library's handle as an address, 0 where it is missing. It runs on one thread, whose bits do not depend on the
+    /// machine's load.
+    private static let library: UInt = {
+        guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL) else { return 0 }
+        if let setThreads = dlsym(library, "openblas_set_num_threads") {
+            unsafeBitCast(setThreads, to: (@convention(c) (Int32) -> Void).self)(1)
+        }
+        return UInt(bitPattern: library)
     }()
+
+    /// A function of the library, or nil where it is missing.
+    static func symbol(_ name: String) -> UnsafeMutableRawPointer? {
+        UnsafeMutableRawPointer(bitPattern: library).flatMap { dlsym($0, name) }
+    }
+
+    static let dgemm: DGEMM? = symbol("cblas_dgemm").map { unsafeBitCast($0, to: DGEMM.self) }
 }
 
 /// A plan step: float64 products through OpenBLAS where strides and sizes fit its interface, else by the plain loop.

@@ -6,25 +6,39 @@ struct Binary: Primitive {
     typealias Partial =
         @Sendable (_ a: Tensor, _ b: Tensor, _ result: Tensor, _ tangent: Tensor) throws -> Tensor
     typealias Transposed = @Sendable (_ cotangent: Tensor, _ other: Tensor) throws -> Tensor
+    typealias Emission = @Sendable (inout BlockCode, Register, Register, DType) -> Register
 
     let name: String
-    let opcode: spk_op
+    let domain: Unary.Domain
     /// True where the result is a condition.
     let isComparison: Bool
     /// The tangents that a tangent of the first and of the second operand gives.
     let partials: (Partial, Partial)?
     /// Which operands the operation is linear in: with the other one fixed, or (add, sub) together.
     let transposed: (Transposed?, Transposed?)
+    let emit: Emission
 
     init(
-        _ name: String, _ opcode: spk_op, isComparison: Bool = false, partials: (Partial, Partial)? = nil,
-        transposed: (Transposed?, Transposed?) = (nil, nil)
+        _ name: String, _ opcode: spk_op, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
+        partials: (Partial, Partial)? = nil, transposed: (Transposed?, Transposed?) = (nil, nil)
+    ) {
+        self.init(name, domain, isComparison: isComparison, partials: partials, transposed: transposed) {
+            code, a, b, dtype in
+            code.emit(opcode, dtype, a, b, isComparison: isComparison)
+        }
+    }
+
+    init(
+        _ name: String, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
+        partials: (Partial, Partial)?,
+        transposed: (Transposed?, Transposed?) = (nil, nil), emit: @escaping Emission
     ) {
         self.name = name
-        self.opcode = opcode
+        self.domain = domain
         self.isComparison = isComparison
         self.partials = partials
         self.transposed = transposed
+        self.emit = emit
     }
 
     static func == (a: Binary, b: Binary) -> Bool { a.name == b.name }
@@ -38,6 +52,7 @@ struct Binary: Primitive {
                 expected: "two operands of one type and shape",
                 got: "\(inputs[0]) and \(inputs[1])")
         }
+        try domain.check(inputs[0], for: name)
         return [TensorType(isComparison ? .bool : inputs[0].dtype, inputs[0].shape)]
     }
 
@@ -68,7 +83,9 @@ struct Binary: Primitive {
 
     var lowering: LoweringRule {
         .elementwise { code, registers, inputs, _ in
-            [code.emit(opcode, inputs[0].dtype, registers[0], registers[1], isComparison: isComparison)]
+            let dtype = inputs[0].dtype
+            let y = emit(&code, registers[0], registers[1], dtype.accumulation)
+            return [dtype.isHalfPrecision && !isComparison ? code.convert(y, from: .float32, to: dtype) : y]
         }
     }
 }
@@ -94,11 +111,8 @@ extension Binary {
     static let div = Binary(
         "div", SPK_OP_DIV, partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
         transposed: ({ ct, b in try ct / b }, nil))
-    static let rem = Binary(
-        "rem", SPK_OP_REM,
-        partials: ({ _, _, _, t in t }, { a, b, _, t in try -(t * (sign(a / b) * floor(abs(a / b)))) }))
     static let pow = Binary(
-        "pow", SPK_OP_POW,
+        "pow", SPK_OP_POW, .floats,
         partials: (
             { a, b, _, t in
                 try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))
@@ -108,18 +122,25 @@ extension Binary {
     // Where both operands are equal, each gets half.
     static let max = Binary("max", SPK_OP_MAX, partials: (shareOfFirst, shareOfSecond))
     static let min = Binary("min", SPK_OP_MIN, partials: (shareOfFirst, shareOfSecond))
-    static let atan2 = Binary(
-        "atan2", SPK_OP_ATAN2,
+    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER, .floats)
+    static let logAddExp = Binary(
+        "logAddExp", .floats,
         partials: (
-            { a, b, _, t in try t * (b / (a * a + b * b)) },
-            { a, b, _, t in try -(t * (a / (a * a + b * b))) }
-        ))
-    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER)
-    static let and = Binary("and", SPK_OP_AND)
-    static let or = Binary("or", SPK_OP_OR)
-    static let xor = Binary("xor", SPK_OP_XOR)
-    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL)
-    static let shiftRightLogical = Binary("shiftRightLogical", SPK_OP_SHR_LOGICAL)
+            { a, _, y, t in try t * TensorEngine.exp(finiteAbove(a) - finiteAbove(y)) },
+            { _, b, y, t in try t * TensorEngine.exp(finiteAbove(b) - finiteAbove(y)) }
+        )
+    ) { code, a, b, dtype in
+        logOfSum(&code, a, b, dtype, SPK_OP_EXP, scale: 1)
+    }
+    static let logAddExp2 = Binary(
+        "logAddExp2", .floats,
+        partials: (
+            { a, _, y, t in try t * TensorEngine.exp2(finiteAbove(a) - finiteAbove(y)) },
+            { _, b, y, t in try t * TensorEngine.exp2(finiteAbove(b) - finiteAbove(y)) }
+        )
+    ) { code, a, b, dtype in
+        logOfSum(&code, a, b, dtype, SPK_OP_EXP2, scale: 1 / logarithmOf2)
+    }
     static let equal = Binary("equal", SPK_OP_EQ, isComparison: true)
     static let notEqual = Binary("notEqual", SPK_OP_NE, isComparison: true)
     static let less = Binary("less", SPK_OP_LT, isComparison: true)
@@ -131,9 +152,30 @@ extension Binary {
     private static let shareOfSecond: Partial = { a, b, y, t in try t * share(b, a, of: y) }
 
     /// 1 where `x` is the result alone, 1/2 where `other` is too, 0 elsewhere.
-    private static func share(_ x: Tensor, _ other: Tensor, of result: Tensor) throws -> Tensor {
+    static func share(_ x: Tensor, _ other: Tensor, of result: Tensor) throws -> Tensor {
         let isResult = try TensorEngine.equal(x, result).astype(result.dtype)
         return try isResult / (TensorEngine.equal(other, result).astype(result.dtype) + 1)
+    }
+
+    /// The larger operand plus `scale` · log(1 + exponential(-|a - b|)), so that nothing overflows.
+    private static func logOfSum(
+        _ code: inout BlockCode, _ a: Register, _ b: Register, _ dtype: DType, _ exponential: spk_op,
+        scale: Double
+    ) -> Register {
+        let difference = code.emit(SPK_OP_SUB, dtype, a, b)
+        let exponent = code.emit(SPK_OP_NEG, dtype, code.emit(SPK_OP_ABS, dtype, difference))
+        var rest = code.emit(SPK_OP_LOG1P, dtype, code.emit(exponential, dtype, exponent))
+        if scale != 1 { rest = code.emit(SPK_OP_MUL, dtype, rest, code.constant(scale, dtype)) }
+        let sum = code.emit(SPK_OP_ADD, dtype, code.emit(SPK_OP_MAX, dtype, a, b), rest)
+        // NaN, or infinities of the same sign: their sum is right.
+        let isSpecial = code.emit(SPK_OP_NE, dtype, difference, difference, isComparison: true)
+        let special = code.emit(SPK_OP_ADD, dtype, a, b)
+        return code.emit(SPK_OP_SELECT, dtype, isSpecial, special, sum, isExact: true)
+    }
+
+    /// 0 for +inf: an infinite operand has the result's whole tangent.
+    static func finiteAbove(_ x: Tensor) throws -> Tensor {
+        try select(TensorEngine.equal(x, Double.infinity), zerosLike(x), x)
     }
 }
 
@@ -151,7 +193,19 @@ extension Tensor: TensorConvertible {
 
 extension Int: TensorConvertible {
     public func tensor(beside other: DType) throws -> Tensor {
-        try full([], Double(self), dtype: other.promoted(withLiteral: .integer))
+        let dtype = other.promoted(withLiteral: .integer)
+        if dtype.isFloating || dtype == .bool { return try full([], Double(self), dtype: dtype) }
+        // Integers wrap, and Double does not hold those beyond 2^53.
+        return switch dtype {
+        case .int8: try Tensor(Int8(truncatingIfNeeded: self))
+        case .int16: try Tensor(Int16(truncatingIfNeeded: self))
+        case .int64: try Tensor(Int64(self))
+        case .uint8: try Tensor(UInt8(truncatingIfNeeded: self))
+        case .uint16: try Tensor(UInt16(truncatingIfNeeded: self))
+        case .uint32: try Tensor(UInt32(truncatingIfNeeded: self))
+        case .uint64: try Tensor(UInt64(truncatingIfNeeded: self))
+        default: try Tensor(Int32(truncatingIfNeeded: self))
+        }
     }
 }
 
@@ -171,21 +225,42 @@ extension Bool: TensorConvertible {
     }
 }
 
-/// Promotes both operands to one type, broadcasts them to one shape (NumPy's rules) and applies the primitive.
-func broadcasting(
-    _ primitive: Binary, _ a: some TensorConvertible, _ b: some TensorConvertible, asFloats: Bool = false
-) throws -> Tensor {
-    let first = (a as? Tensor) ?? (b as? Tensor)
-    let anchor = first?.dtype ?? .float32
+/// What an operation takes, and makes of other types.
+enum OperandKind: Sendable {
+    case anything
+    /// bool counts as int32.
+    case numbers
+    /// bool and integers count as float32.
+    case floats
+}
+
+/// Both operands in the type that they promote to and the shape that they broadcast to (NumPy's rules).
+func broadcastOperands(
+    _ a: some TensorConvertible, _ b: some TensorConvertible, for operation: String,
+    _ kind: OperandKind = .anything
+) throws -> (Tensor, Tensor) {
+    let anchor = ((a as? Tensor) ?? (b as? Tensor))?.dtype ?? .float32
     let (x, y) = (
         try a.tensor(beside: (b as? Tensor)?.dtype ?? anchor),
         try b.tensor(beside: (a as? Tensor)?.dtype ?? anchor)
     )
     var dtype = DType.promote(x.dtype, y.dtype)
-    if asFloats { dtype = dtype.floating }
-    let shape = try broadcastShapes([x.shape, y.shape], for: primitive.name)
-    return try primitive(
-        try broadcastTo(x.astype(dtype), shape), try broadcastTo(y.astype(dtype), shape))
+    switch kind {
+    case .anything: break
+    case .numbers: if dtype == .bool { dtype = .int32 }
+    case .floats: dtype = dtype.floating
+    }
+    let shape = try broadcastShapes([x.shape, y.shape], for: operation)
+    return (try broadcastTo(x.astype(dtype), shape), try broadcastTo(y.astype(dtype), shape))
+}
+
+/// Promotes both operands to one type, broadcasts them to one shape (NumPy's rules) and applies the primitive.
+func broadcasting(
+    _ primitive: Binary, _ a: some TensorConvertible, _ b: some TensorConvertible,
+    _ kind: OperandKind = .anything
+) throws -> Tensor {
+    let (x, y) = try broadcastOperands(a, b, for: primitive.name, kind)
+    return try primitive(x, y)
 }
 
 /// a + b, with broadcasting.
@@ -201,12 +276,12 @@ public func * (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.mul, a
 public func * (a: Tensor, b: some TensorConvertible) throws -> Tensor { try broadcasting(.mul, a, b) }
 public func * (a: some TensorConvertible, b: Tensor) throws -> Tensor { try broadcasting(.mul, a, b) }
 /// a / b, always in floats, with broadcasting.
-public func / (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.div, a, b, asFloats: true) }
+public func / (a: Tensor, b: Tensor) throws -> Tensor { try broadcasting(.div, a, b, .floats) }
 public func / (a: Tensor, b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.div, a, b, asFloats: true)
+    try broadcasting(.div, a, b, .floats)
 }
 public func / (a: some TensorConvertible, b: Tensor) throws -> Tensor {
-    try broadcasting(.div, a, b, asFloats: true)
+    try broadcasting(.div, a, b, .floats)
 }
 
 /// The larger of two elements; NaN if either is NaN. Equal operands share the gradient.
@@ -217,20 +292,39 @@ public func maximum(_ a: some TensorConvertible, _ b: some TensorConvertible) th
 public func minimum(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.min, a, b)
 }
-/// a to the power b, in floats. For whole constant exponents `integerPow` is faster.
-public func pow(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.pow, a, b, asFloats: true)
+/// The larger of two elements; a number if only one is NaN. The first of equal operands has no gradient.
+public func fmax(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    let (x, y) = try broadcastOperands(a, b, for: "fmax")
+    return try select(or(greater(x, y), isNaN(y)), x, y)
 }
-/// The remainder with the sign of the dividend (C's fmod).
-public func rem(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.rem, a, b)
+/// The smaller of two elements; a number if only one is NaN. The first of equal operands has no gradient.
+public func fmin(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    let (x, y) = try broadcastOperands(a, b, for: "fmin")
+    return try select(or(less(x, y), isNaN(y)), x, y)
+}
+/// a to the power b. Integers to integer powers stay integers and wrap; a negative power of them is rounded towards 0. For
+/// whole constant exponents `integerPow` is faster.
+public func pow(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.pow, a, b, .numbers)
+}
+/// a to the power b, in floats.
+public func floatPower(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.pow, a, b, .floats)
+}
+/// log(eᵃ + eᵇ) without overflow.
+public func logAddExp(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.logAddExp, a, b, .floats)
+}
+/// log2(2ᵃ + 2ᵇ) without overflow.
+public func logAddExp2(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
+    try broadcasting(.logAddExp2, a, b, .floats)
 }
 /// The next representable number after `a` in the direction of `b`.
 public func nextAfter(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     let anchor = ((a as? Tensor) ?? (b as? Tensor))?.dtype ?? .float32
     let (x, y) = (try a.tensor(beside: anchor), try b.tensor(beside: anchor))
     let dtype = DType.promote(x.dtype, y.dtype).floating
-    guard dtype.isHalfPrecision else { return try broadcasting(.nextAfter, x, y, asFloats: true) }
+    guard dtype.isHalfPrecision else { return try broadcasting(.nextAfter, x, y, .floats) }
     // The kernel would compute in float32, whose neighbours round back: step by one unit of the 16-bit type instead.
     let shape = try broadcastShapes([x.shape, y.shape], for: "nextAfter")
     let (from, to) = (
@@ -269,21 +363,27 @@ public func greater(_ a: some TensorConvertible, _ b: some TensorConvertible) th
 public func greaterEqual(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
     try broadcasting(.greaterEqual, a, b)
 }
-/// Bitwise (integers) or logical (bool) and.
-public func and(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.and, a, b)
+
+/// Where |a - b| ≤ `atol` + `rtol` · |b|; infinities are close to themselves, and NaN is with `equalNaN`.
+public func isClose(
+    _ a: some TensorConvertible, _ b: some TensorConvertible, rtol: Double = 1e-5, atol: Double = 1e-8,
+    equalNaN: Bool = false
+) throws -> Tensor {
+    let (x, y) = try broadcastOperands(a, b, for: "isClose", .floats)
+    let isNear = try lessEqual(abs(x - y), rtol * abs(y) + atol)
+    let result = try select(and(isFinite(x), isFinite(y)), isNear, equal(x, y))
+    return equalNaN ? try or(result, and(isNaN(x), isNaN(y))) : result
 }
-/// Bitwise (integers) or logical (bool) or.
-public func or(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.or, a, b)
+
+/// Whether all elements are close, as `isClose` says.
+public func allClose(
+    _ a: some TensorConvertible, _ b: some TensorConvertible, rtol: Double = 1e-5, atol: Double = 1e-8,
+    equalNaN: Bool = false
+) throws -> Tensor {
+    try all(isClose(a, b, rtol: rtol, atol: atol, equalNaN: equalNaN))
 }
-/// Bitwise (integers) or logical (bool) exclusive or.
-public func xor(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.xor, a, b)
-}
-public func shiftLeft(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.shiftLeft, a, b)
-}
-public func shiftRightLogical(_ a: some TensorConvertible, _ b: some TensorConvertible) throws -> Tensor {
-    try broadcasting(.shiftRightLogical, a, b)
+
+/// Whether two tensors have one shape and equal elements.
+public func arrayEqual(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+    a.shape == b.shape ? try all(equal(a, b)) : try full([], 0, dtype: .bool)
 }

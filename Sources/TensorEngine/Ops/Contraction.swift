@@ -119,22 +119,23 @@ struct DotGeneral: Primitive {
     }
 
     var lowering: LoweringRule {
-        .kernel { builder, inputs, outputs in
-            let (lhs, rhs) = (inputs[0], inputs[1])
-            let (lhsFree, rhsFree) = (lhsFree(lhs.type.shape.rank), rhsFree(rhs.type.shape.rank))
-            builder.contract(
-                lhs, [lhsBatch, lhsFree, lhsContracting], rhs, [rhsBatch, rhsContracting, rhsFree],
-                to: outputs[0])
+        .contraction { lhs, rhs in
+            (
+                [lhsBatch, lhsFree(lhs.shape.rank), lhsContracting],
+                [rhsBatch, rhsContracting, rhsFree(rhs.shape.rank)]
+            )
         }
     }
 }
 
 /// Sums of products (lax.dot_general), with promotion. float16 and bfloat16 are summed in float32 and rounded once.
+///
+/// - Parameter preferredElementType: the type of sums and result instead of the operands'.
 public func dotGeneral(
     _ lhs: Tensor, _ rhs: Tensor, contracting: (lhs: [Int], rhs: [Int]),
-    batch: (lhs: [Int], rhs: [Int]) = ([], [])
+    batch: (lhs: [Int], rhs: [Int]) = ([], []), preferredElementType: DType? = nil
 ) throws -> Tensor {
-    let dtype = DType.promote(lhs.dtype, rhs.dtype)
+    let dtype = preferredElementType ?? DType.promote(lhs.dtype, rhs.dtype)
     let computed = dtype.isHalfPrecision ? .float32 : dtype == .bool ? .int32 : dtype
     let dot = DotGeneral(
         lhsContracting: contracting.lhs, rhsContracting: contracting.rhs, lhsBatch: batch.lhs,

@@ -1,4 +1,4 @@
-// Reading and adding at indices: take, takeAlongAxis, their transposes, argsort, oneHot.
+// Reading and adding at indices: take, takeAlongAxis, their transposes, oneHot.
 import CKernels
 
 /// What an index outside of the operand gives.
@@ -7,8 +7,12 @@ public enum IndexMode: Sendable, Hashable {
     case clamp
     /// NaN (for integers the lowest, or for unsigned ones the highest value), as jnp.take does by default.
     case fill
+    /// The element at the index modulo the size.
+    case wrap
+    /// The nearest valid element, whose gradient it does not get: what JAX does for `x[indices]`.
+    case promiseInBounds
 
-    var kernelMode: Int32 { Int32(bitPattern: (self == .clamp ? SPK_INDEX_CLAMP : SPK_INDEX_FILL).rawValue) }
+    var kernelMode: Int32 { Int32(bitPattern: (self == .fill ? SPK_INDEX_FILL : SPK_INDEX_CLAMP).rawValue) }
 }
 
 /// Checks the index operand of a gather or scatter.
@@ -48,8 +52,8 @@ struct Take: Primitive {
 
     /// The tangent: 0 where the index is outside and the result a constant.
     private func tangent(_ operand: Tensor, _ indices: Tensor) throws -> Tensor {
+        guard mode == .fill else { return try self(operand, indices) }
         let taken = try Take(axis: axis, mode: .clamp)(operand, indices)
-        guard mode == .fill else { return taken }
         let isInside = try and(greaterEqual(indices, 0), less(indices, operand.shape[axis]))
         let mask = try broadcastInDim(
             isInside, shape: taken.shape, dimensions: Array(axis..<(axis + indices.rank)))
@@ -83,8 +87,14 @@ struct Take: Primitive {
             let offsets = try iota(.int32, shape: indices.tensor.shape) * count
             let isInside = try and(greaterEqual(indices.tensor, 0), less(indices.tensor, count))
             let shifted = try offsets + clip(indices.tensor, 0, Swift.max(count - 1, 0))
-            let index = mode == .clamp ? shifted : try select(isInside, shifted, -1)
-            let taken = try Take(axis: 0, mode: mode)(merged, index)
+            let index = mode == .fill ? try select(isInside, shifted, -1) : shifted
+            var taken = try Take(axis: 0, mode: mode)(merged, index)
+            if mode == .promiseInBounds {
+                // Here the nearest element is inside, and would get the gradient.
+                let mask = try broadcastInDim(
+                    isInside, shape: taken.shape, dimensions: Array(0..<isInside.rank))
+                taken = try select(mask, taken, stopGradient(taken))
+            }
             // [size, indices…, rest…] with the operand's leading dimensions to be moved before the indices.
             let indexRank = indices.tensor.rank - 1
             let permutation =
@@ -190,7 +200,13 @@ struct TakeAlongAxis: Primitive {
     }
 
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
-        let tangent = try tangents[0].map { try TakeAlongAxis(axis: axis, mode: .clamp)($0, primals[1]) }
+        let tangent = try tangents[0].map { tangent in
+            guard mode == .fill else { return try self(tangent, primals[1]) }
+            // 0 where the index is outside and the result a constant.
+            let taken = try TakeAlongAxis(axis: axis, mode: .clamp)(tangent, primals[1])
+            let isInside = try and(greaterEqual(primals[1], 0), less(primals[1], tangent.shape[axis]))
+            return try select(isInside, taken, zerosLike(taken))
+        }
         return ([try self(primals[0], primals[1])], [tangent])
     }
 
@@ -304,56 +320,44 @@ extension PlanBuilder {
     }
 }
 
-/// The indices that sort each line along the last axis, stably, NaN last.
-struct ArgSort: Primitive {
-    let isDescending: Bool
-    var name: String { "argsort" }
-
-    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
-        guard let last = inputs[0].shape.last, last <= Int(Int32.max) else {
-            throw TensorError(
-                .shape, name, expected: "rank 1 or more, lines below 2³¹ elements", got: "\(inputs[0])")
-        }
-        return [TensorType(.int32, inputs[0].shape)]
-    }
-
-    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
-        ([try self(primals[0])], [nil])
-    }
-
-    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
-        [Batched(try self(inputs[0].tensor), isMapped: inputs[0].isMapped)]
-    }
-
-    var lowering: LoweringRule {
-        .kernel { builder, inputs, outputs in
-            let source = builder.dense(inputs[0])
-            let split = AxisSplit(source.type.shape, axis: source.type.shape.rank - 1)
-            let scratch = builder.temporary(
-                TensorType(.uint8, [Int(clamping: spk_argsort_scratch_bytes(split.count))]))
-            builder.step(
-                spk_argsort(
-                    dtype: source.type.dtype.kernelType, descending: isDescending ? 1 : 0, outer: split.outer,
-                    count: split.count, src: source.slot, dst: outputs[0].slot, scratch: scratch.slot,
-                    src_offset: source.offset, dst_offset: outputs[0].offset, scratch_offset: scratch.offset),
-                spk_run_argsort, reads: [source], writes: outputs + [scratch])
-        }
-    }
-}
-
 // MARK: - The functions
 
-/// Negative indices count from the end.
-private func wrapped(_ indices: Tensor, count: Int) throws -> Tensor {
+/// Indices as int32; negative ones count from the end.
+func wrappedIndices(_ indices: Tensor, count: Int) throws -> Tensor {
     let indices = try indices.astype(.int32)
     return try select(less(indices, 0), indices + count, indices)
 }
 
-/// The elements of `x` at `indices` along `axis`. Negative indices count from the end; indices outside give NaN (`.fill`) or
-/// the nearest element (`.clamp`).
-public func take(_ x: Tensor, _ indices: Tensor, axis: Int = 0, mode: IndexMode = .fill) throws -> Tensor {
+/// Indices as int32 modulo the size of the dimension, from 0 on.
+func wrappedAround(_ indices: Tensor, count: Int) throws -> Tensor {
+    let count = Swift.max(count, 1)
+    let remainder = try rem(indices.astype(.int32), count)
+    return try select(less(remainder, 0), remainder + count, remainder)
+}
+
+/// The elements of `x` at `indices` along `axis`; the axis is replaced by the dimensions of the indices.
+///
+/// - Parameters:
+///   - mode: what indices outside give. `.fill` and `.wrap` take negative indices from the end, `.clamp` takes them for 0.
+///   - fillValue: what `.fill` gives outside instead of NaN.
+public func take(
+    _ x: Tensor, _ indices: Tensor, axis: Int = 0, mode: IndexMode = .fill, fillValue: Double? = nil
+) throws -> Tensor {
     let axis = try x.shape.normalized(axis: axis, for: "take")
-    return try Take(axis: axis, mode: mode)(x, try wrapped(indices, count: x.shape[axis]))
+    let count = x.shape[axis]
+    switch mode {
+    case .clamp: return try Take(axis: axis, mode: .clamp)(x, indices.astype(.int32))
+    case .promiseInBounds: return try Take(axis: axis, mode: mode)(x, wrappedIndices(indices, count: count))
+    case .wrap: return try Take(axis: axis, mode: .clamp)(x, wrappedAround(indices, count: count))
+    case .fill: break
+    }
+    let wrapped = try wrappedIndices(indices, count: count)
+    guard let fillValue else { return try Take(axis: axis, mode: .fill)(x, wrapped) }
+    let taken = try Take(axis: axis, mode: .clamp)(x, wrapped)
+    let isInside = try and(greaterEqual(wrapped, 0), less(wrapped, count))
+    let mask = try broadcastInDim(
+        isInside, shape: taken.shape, dimensions: Array(axis..<(axis + wrapped.rank)))
+    return try select(mask, taken, full(taken.shape, fillValue, dtype: x.dtype))
 }
 
 /// `x[…, indices[…, j, …], …]` along `axis`; `indices` has the rank of `x` and its sizes, or 1, elsewhere.
@@ -369,25 +373,24 @@ public func takeAlongAxis(_ x: Tensor, _ indices: Tensor, axis: Int, mode: Index
     let shape = try broadcastShapes([common, other], for: "takeAlongAxis")
     var (indexShape, operandShape) = (shape, shape)
     (indexShape[axis], operandShape[axis]) = (indices.shape[axis], x.shape[axis])
+    let count = x.shape[axis]
+    let wrapped =
+        mode == .wrap ? try wrappedAround(indices, count: count) : try wrappedIndices(indices, count: count)
     return try TakeAlongAxis(axis: axis, mode: mode)(
-        try broadcastTo(x, operandShape), try broadcastTo(wrapped(indices, count: x.shape[axis]), indexShape))
+        try broadcastTo(x, operandShape), try broadcastTo(wrapped, indexShape))
 }
 
-/// The indices that sort `x` along `axis`: stable, NaN last.
-public func argsort(_ x: Tensor, axis: Int = -1, descending: Bool = false) throws -> Tensor {
-    let axis = try x.shape.normalized(axis: axis, for: "argsort")
-    let order = try ArgSort(isDescending: descending)(try moveAxis(x, from: axis, to: -1))
-    return try moveAxis(order, from: -1, to: axis)
-}
-
-/// `x` sorted along `axis`: stable, NaN last.
-public func sort(_ x: Tensor, axis: Int = -1) throws -> Tensor {
-    try takeAlongAxis(x, argsort(x, axis: axis), axis: axis)
-}
-
-/// Rows of zeros with a one at each index, as a new last dimension; a row of zeros for an index outside.
-public func oneHot(_ indices: Tensor, count: Int, dtype: DType = .float32) throws -> Tensor {
-    let shape = Shape(indices.shape.dimensions + [count])
-    let positions = try iota(.int32, shape: shape, dimension: indices.rank)
-    return try equal(expandDims(indices.astype(.int32), axis: -1), positions).astype(dtype)
+/// Zeros with a one at each index, along a new dimension of size `count` at `axis` of the result; all zeros for an index
+/// outside.
+public func oneHot(_ indices: Tensor, count: Int, axis: Int = -1, dtype: DType = .float32) throws -> Tensor {
+    let rank = indices.rank + 1
+    let axis = try Shape(Array(repeating: 1, count: rank)).normalized(axis: axis, for: "oneHot")
+    let expanded = try expandDims(indices.astype(.int32), axis: axis)
+    var shape = expanded.shape
+    shape[axis] = count
+    guard count >= 0, rank <= TensorLimits.largestRank else {
+        throw TensorError(
+            .argument, "oneHot", expected: "a count of 0 or more", got: "\(count) for \(indices.type)")
+    }
+    return try equal(broadcastTo(expanded, shape), iota(.int32, shape: shape, dimension: axis)).astype(dtype)
 }

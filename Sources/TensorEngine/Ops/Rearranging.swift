@@ -355,17 +355,13 @@ struct Pad: Primitive {
     func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
         guard !inputs[1].isMapped else {
             // Pad with zeros, then put each member's value where the padding is.
-            let padded = try batch(
-                [inputs[0], Batched(try zeros([], dtype: inputs[1].tensor.dtype), isMapped: false)],
-                size: size)
+            let zero = Batched(try zeros([], dtype: inputs[1].tensor.dtype), isMapped: false)
+            let padded = try batch([inputs[0], zero], size: size)[0].materialized(size: size)
             let inside = try self(
                 try full(inputs[0].memberType.shape, 1, dtype: .bool), try full([], 0, dtype: .bool))
-            let result = padded[0].tensor
-            let values = try broadcastInDim(inputs[1].tensor, shape: result.shape, dimensions: [0])
+            let values = try broadcastInDim(inputs[1].tensor, shape: padded.shape, dimensions: [0])
             return [
-                Batched(
-                    try select(broadcastTo(inside, result.shape), padded[0].materialized(size: size), values),
-                    isMapped: true)
+                Batched(try select(broadcastTo(inside, padded.shape), padded, values), isMapped: true)
             ]
         }
         guard inputs[0].isMapped else {

@@ -1,4 +1,4 @@
-// Sums, extrema and their positions over axes.
+// Reductions over axes: sums, products, extrema and their positions, logic; softmax.
 import CKernels
 
 /// What reductions over axes have in common: shape rule, batching, and the kernel on `[outer, count, inner]`.
@@ -87,15 +87,69 @@ struct ReduceProduct: Reduction {
     var name: String { "reduceProd" }
     var kernel: spk_reduction { SPK_REDUCE_PROD }
     func with(axes: [Int]) -> ReduceProduct { ReduceProduct(axes: axes) }
+
+    /// The product rule along a tree of halves, so that zeros among the factors need no division.
+    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
+        let x = primals[0]
+        let y = try self(x)
+        guard let tangent = tangents[0] else { return ([y], [nil]) }
+        var (factors, directions) = (try line(x), try line(tangent))
+        guard let last = factors.shape.last, last > 0 else { return ([y], [nil]) }
+        let axis = factors.rank - 1
+        while factors.shape[axis] > 1 {
+            let count = factors.shape[axis]
+            let half = count / 2
+            func part(_ x: Tensor, _ range: Range<Int>) throws -> Tensor {
+                try slice(x, axis: axis, range)
+            }
+            let (a, b) = (try part(factors, 0..<half), try part(factors, half..<(2 * half)))
+            let (da, db) = (try part(directions, 0..<half), try part(directions, half..<(2 * half)))
+            var (products, slopes) = ([try a * b], [try da * b + a * db])
+            if count > 2 * half {
+                products.append(try part(factors, (2 * half)..<count))
+                slopes.append(try part(directions, (2 * half)..<count))
+            }
+            (factors, directions) = (
+                try concatenate(products, axis: axis), try concatenate(slopes, axis: axis)
+            )
+        }
+        return ([y], [try reshape(directions, y.shape).astype(y.dtype)])
+    }
+
+    /// The reduced axes as one last axis; half precision is multiplied in float32.
+    private func line(_ x: Tensor) throws -> Tensor {
+        let kept = x.shape.indices.filter { !axes.contains($0) }
+        let count = axes.reduce(1) { $0 * x.shape[$1] }
+        return try reshape(
+            TensorEngine.transpose(x.astype(x.dtype.accumulation), axes: kept + axes),
+            Shape(kept.map { x.shape[$0] } + [count]))
+    }
 }
 
-/// Whether any, or all, conditions hold.
+/// And, or, exclusive or over axes: of conditions, or of integers bit by bit.
 struct ReduceLogical: Reduction {
+    enum Kind: Sendable { case and, or, xor }
+
     let axes: [Int]
-    let isAll: Bool
-    var name: String { isAll ? "reduceAnd" : "reduceOr" }
-    var kernel: spk_reduction { isAll ? SPK_REDUCE_AND : SPK_REDUCE_OR }
-    func with(axes: [Int]) -> ReduceLogical { ReduceLogical(axes: axes, isAll: isAll) }
+    let kind: Kind
+
+    var name: String {
+        switch kind {
+        case .and: "reduceAnd"
+        case .or: "reduceOr"
+        case .xor: "reduceXor"
+        }
+    }
+
+    var kernel: spk_reduction {
+        switch kind {
+        case .and: SPK_REDUCE_AND
+        case .or: SPK_REDUCE_OR
+        case .xor: SPK_REDUCE_XOR
+        }
+    }
+
+    func with(axes: [Int]) -> ReduceLogical { ReduceLogical(axes: axes, kind: kind) }
 
     func check(_ input: TensorType) throws {
         guard !input.dtype.isFloating else {
@@ -144,23 +198,6 @@ public func sum(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws 
     }
 }
 
-/// The mean over `axes` (all without); float32 for integers. float16 and bfloat16 are summed in float32.
-public func mean(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
-    let result = x.dtype.floating
-    let computed = try x.astype(result.isHalfPrecision ? .float32 : result)
-    return try reduce(computed, axes, keepDims: keepDims, "mean") { x, axes in
-        try ReduceSum(axes: axes)(x) / Double(axes.reduce(1) { $0 * x.shape[$1] })
-    }.astype(result)
-}
-
-/// The population variance over `axes` (all without).
-public func variance(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
-    let result = x.dtype.floating
-    let computed = try x.astype(result.isHalfPrecision ? .float32 : result)
-    let centered = try computed - mean(computed, axes: axes, keepDims: true)
-    return try mean(square(centered), axes: axes, keepDims: keepDims).astype(result)
-}
-
 /// The largest element over `axes` (all without); NaN wins, and equal ones share the gradient.
 public func max(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
     try reduce(x, axes, keepDims: keepDims, "max") { try ReduceExtremum(axes: $1, isMaximum: true)($0) }
@@ -181,45 +218,95 @@ public func prod(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws
 /// Whether all elements are true (nonzero) over `axes` (all without).
 public func all(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
     try reduce(x.astype(.bool), axes, keepDims: keepDims, "all") {
-        try ReduceLogical(axes: $1, isAll: true)($0)
+        try ReduceLogical(axes: $1, kind: .and)($0)
     }
 }
 
 /// Whether any element is true (nonzero) over `axes` (all without).
 public func any(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
     try reduce(x.astype(.bool), axes, keepDims: keepDims, "any") {
-        try ReduceLogical(axes: $1, isAll: false)($0)
+        try ReduceLogical(axes: $1, kind: .or)($0)
     }
 }
 
-/// The index of the first largest element along `axis`, int32.
-public func argmax(_ x: Tensor, axis: Int = -1) throws -> Tensor {
-    try ArgExtremum(axes: [x.shape.normalized(axis: axis, for: "argmax")], isMaximum: true)(x)
+/// The bitwise and of integers, or the logical one of conditions, over `axes` (all without).
+public func reduceAnd(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
+    try reduce(x, axes, keepDims: keepDims, "reduceAnd") { try ReduceLogical(axes: $1, kind: .and)($0) }
 }
 
-/// The index of the first smallest element along `axis`, int32.
-public func argmin(_ x: Tensor, axis: Int = -1) throws -> Tensor {
-    try ArgExtremum(axes: [x.shape.normalized(axis: axis, for: "argmin")], isMaximum: false)(x)
+/// The bitwise or of integers, or the logical one of conditions, over `axes` (all without).
+public func reduceOr(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
+    try reduce(x, axes, keepDims: keepDims, "reduceOr") { try ReduceLogical(axes: $1, kind: .or)($0) }
 }
 
-/// log(Σ eˣ) over `axes`, without overflow.
-public func logSumExp(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
+/// The bitwise exclusive or of integers, or the logical one of conditions, over `axes` (all without).
+public func reduceXor(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
+    try reduce(x, axes, keepDims: keepDims, "reduceXor") { try ReduceLogical(axes: $1, kind: .xor)($0) }
+}
+
+/// The index of the first largest element along `axis`, or of the first NaN, int32.
+public func argmax(_ x: Tensor, axis: Int = -1, keepDims: Bool = false) throws -> Tensor {
+    try reduce(x, [axis], keepDims: keepDims, "argmax") { try ArgExtremum(axes: $1, isMaximum: true)($0) }
+}
+
+/// The index of the first smallest element along `axis`, or of the first NaN, int32.
+public func argmin(_ x: Tensor, axis: Int = -1, keepDims: Bool = false) throws -> Tensor {
+    try reduce(x, [axis], keepDims: keepDims, "argmin") { try ArgExtremum(axes: $1, isMaximum: false)($0) }
+}
+
+// MARK: - Exponentials
+
+/// log(Σ `weights` · eˣ) over `axes` (all without), without overflow; -inf where there is nothing to add.
+///
+/// - Parameter weights: factors of the exponentials, broadcast with `x`; 1 without. Where their sum is negative the result is
+///   NaN.
+public func logSumExp(
+    _ x: Tensor, axes: [Int]? = nil, weights: Tensor? = nil, keepDims: Bool = false
+) throws -> Tensor {
+    var x = try x.astype(x.dtype.floating)
+    var weights = weights
+    if let given = weights {
+        let (a, b) = try broadcastOperands(x, given, for: "logSumExp", .floats)
+        // What counts for nothing must not be the largest either.
+        x = try select(notEqual(b, 0), a, full([], -.infinity, dtype: a.dtype))
+        weights = b
+    }
+    let axes = try x.shape.normalized(axes: axes ?? Array(x.shape.indices), for: "logSumExp")
+    guard axes.allSatisfy({ x.shape[$0] > 0 }) else {
+        return try log(sum(x, axes: axes, keepDims: keepDims))
+    }
     let largest = try max(x, axes: axes, keepDims: true)
     // An infinite maximum would give inf - inf.
     let shift = try stopGradient(select(isFinite(largest), largest, zerosLike(largest)))
-    let result = try log(sum(exp(x - shift), axes: axes, keepDims: true)) + shift
-    guard !keepDims else { return result }
-    return try squeeze(result, axes: axes ?? Array(x.shape.indices))
+    var terms = try exp(x - shift)
+    if let weights { terms = try terms * weights }
+    let result = try log(sum(terms, axes: axes, keepDims: true)) + shift
+    return keepDims ? result : try squeeze(result, axes: axes)
+}
+
+/// The logarithm of the mean of eˣ over `axes` (all without), without overflow.
+public func logMeanExp(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
+    let reduced = try x.shape.normalized(axes: axes ?? Array(x.shape.indices), for: "logMeanExp")
+    let count = try full([], Double(reduced.reduce(1) { $0 * x.shape[$1] }), dtype: x.dtype.floating)
+    return try logSumExp(x, axes: axes, keepDims: keepDims) - log(count)
 }
 
 /// eˣ / Σ eˣ along `axis`.
-public func softmax(_ x: Tensor, axis: Int = -1) throws -> Tensor {
-    let unnormalized = try exp(x - stopGradient(max(x, axes: [axis], keepDims: true)))
-    return try unnormalized / sum(unnormalized, axes: [axis], keepDims: true)
+public func softmax(_ x: Tensor, axis: Int = -1) throws -> Tensor { try softmax(x, axes: [axis]) }
+
+/// eˣ / Σ eˣ, the sum over all of `axes`.
+public func softmax(_ x: Tensor, axes: [Int]) throws -> Tensor {
+    guard x.shape.elementCount > 0 else { return try x.astype(x.dtype.floating) }
+    let unnormalized = try exp(x - stopGradient(max(x, axes: axes, keepDims: true)))
+    return try unnormalized / sum(unnormalized, axes: axes, keepDims: true)
 }
 
 /// log(softmax(x)) along `axis`.
-public func logSoftmax(_ x: Tensor, axis: Int = -1) throws -> Tensor {
-    let shifted = try x - stopGradient(max(x, axes: [axis], keepDims: true))
-    return try shifted - log(sum(exp(shifted), axes: [axis], keepDims: true))
+public func logSoftmax(_ x: Tensor, axis: Int = -1) throws -> Tensor { try logSoftmax(x, axes: [axis]) }
+
+/// log(softmax(x)), the sum over all of `axes`.
+public func logSoftmax(_ x: Tensor, axes: [Int]) throws -> Tensor {
+    guard x.shape.elementCount > 0 else { return try x.astype(x.dtype.floating) }
+    let shifted = try x - stopGradient(max(x, axes: axes, keepDims: true))
+    return try shifted - log(sum(exp(shifted), axes: axes, keepDims: true))
 }

@@ -1,4 +1,4 @@
-// Choosing, converting and combining elements: select, astype, bitcast, fused multiply-add, integer powers, stopGradient.
+// Choosing, converting and combining elements: select, astype, clip, fused multiply-add, integer powers, stopGradient.
 import CKernels
 
 /// condition ? onTrue : onFalse, element by element.
@@ -95,38 +95,6 @@ extension Tensor {
     }
 }
 
-/// The same bits as another type of the same width.
-struct Bitcast: Primitive {
-    let dtype: DType
-    var name: String { "bitcast" }
-
-    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
-        guard inputs[0].dtype.byteWidth == dtype.byteWidth, dtype.byteWidth >= 4 else {
-            throw TensorError(
-                .dtype, name, expected: "two types of the same width, 4 or 8 bytes",
-                got: "\(inputs[0].dtype) to \(dtype)")
-        }
-        return [TensorType(dtype, inputs[0].shape)]
-    }
-
-    func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
-        ([try self(primals[0])], [nil])
-    }
-
-    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
-        [Batched(try self(inputs[0].tensor), isMapped: inputs[0].isMapped)]
-    }
-
-    var lowering: LoweringRule {
-        .elementwise { code, registers, inputs, outputs in
-            [code.bitcast(registers[0], from: inputs[0].dtype, to: outputs[0].dtype)]
-        }
-    }
-}
-
-/// The elements' bits seen as another type of the same width.
-public func bitcast(_ x: Tensor, to dtype: DType) throws -> Tensor { try Bitcast(dtype: dtype)(x) }
-
 /// a · b + c with one rounding.
 struct FusedMultiplyAdd: Primitive {
     var name: String { "fma" }
@@ -211,4 +179,21 @@ public func stopGradient(_ x: Tensor) throws -> Tensor { try StopGradient()(x) }
 public func clip(_ x: Tensor, _ low: some TensorConvertible, _ high: some TensorConvertible) throws -> Tensor
 {
     try minimum(maximum(x, low), high)
+}
+
+/// `x` limited to `low...high`, with the derivative of lax.clamp: that of `x` strictly inside, of a limit where it is strictly
+/// passed, and none at a limit.
+public func clamp(
+    _ low: some TensorConvertible, _ x: Tensor, _ high: some TensorConvertible
+) throws -> Tensor {
+    let (lower, upper) = (try low.tensor(beside: x.dtype), try high.tensor(beside: x.dtype))
+    guard lower.dtype == x.dtype, upper.dtype == x.dtype else {
+        throw TensorError(
+            .dtype, "clamp", expected: "limits of the type \(x.dtype)",
+            got: "\(lower.dtype) and \(upper.dtype)")
+    }
+    let isInside = try and(greater(x, lower), less(x, upper))
+    let isBelow = try and(greater(lower, x), less(lower, upper))
+    let atLimit = try stopGradient(clip(x, lower, upper))
+    return try select(isInside, x, select(less(upper, x), upper, select(isBelow, lower, atLimit)))
 }

@@ -1,5 +1,4 @@
-// Random numbers of the usual distributions, computed as jax.random computes them.
-import Glibc
+// Uniform and normal random numbers, computed as jax.random computes them, and what all distributions share.
 
 extension PRNGKey {
     /// Uniform in `[low, high)`: the top mantissa bits of random words in [1, 2), minus 1, scaled with one rounding.
@@ -7,9 +6,7 @@ extension PRNGKey {
         _ shape: Shape, dtype: DType = .float32, low: some TensorConvertible = 0.0,
         high: some TensorConvertible = 1.0
     ) throws -> Tensor {
-        guard dtype.isFloating else {
-            throw TensorError(.dtype, "uniform", expected: "a float type", got: "\(dtype)")
-        }
+        try requireFloat(dtype, "uniform")
         let (low, high) = (
             try broadcastTo(low.tensor(beside: dtype).astype(dtype), shape),
             try broadcastTo(high.tensor(beside: dtype).astype(dtype), shape)
@@ -65,68 +62,82 @@ extension PRNGKey {
         let infinity = try full([], .infinity, dtype: dtype)
         return try clip(root * erfInv(u), nextAfter(low, infinity), nextAfter(high, -infinity))
     }
+}
 
-    /// True with probability `p`.
-    public func bernoulli(_ p: some TensorConvertible = 0.5, _ shape: Shape) throws -> Tensor {
-        let p = try p.tensor(beside: .float32)
-        return try less(uniform(shape, dtype: p.dtype), p)
+/// How finely a sampler resolves rare events, as in jax.random: `.high` spends a second random word on each number, so that
+/// probabilities below 2⁻²³ (float32) come out right.
+public enum SamplingMode: String, Sendable, CaseIterable {
+    case low, high
+}
+
+// MARK: - What the samplers share
+
+/// Throws unless `dtype` is a float type.
+func requireFloat(_ dtype: DType, _ operation: String) throws {
+    guard dtype.isFloating else {
+        throw TensorError(.dtype, operation, expected: "a float type", got: "\(dtype)")
     }
+}
 
-    /// 0..<count in random order, int32.
-    public func permutation(_ count: Int) throws -> Tensor {
-        try shuffled(arange(count))
+/// Throws unless `dtype` is an integer type.
+func requireInteger(_ dtype: DType, _ operation: String) throws {
+    guard dtype.isInteger else {
+        throw TensorError(.dtype, operation, expected: "an integer type", got: "\(dtype)")
     }
+}
 
-    /// `x` with its slices along `axis` in random order; `independent` draws an order of its own for each line along it.
-    public func permutation(_ x: Tensor, axis: Int = 0, independent: Bool = false) throws -> Tensor {
-        guard x.rank > 0 else {
-            throw TensorError(.shape, "permutation", expected: "rank 1 or more, or a count", got: "\(x.type)")
-        }
-        let axis = try x.shape.normalized(axis: axis, for: "permutation")
-        if independent || x.rank == 1 { return try shuffled(x, axis: axis) }
-        return try take(x, permutation(x.shape[axis]), axis: axis, mode: .clamp)
+/// The parameters of a distribution in the type of the draw and at its shape: the shape that was asked for, or, without one,
+/// what the parameters broadcast to.
+func drawParameters(
+    _ operation: String, _ parameters: [any TensorConvertible], _ shape: Shape?, _ dtype: DType
+) throws -> (shape: Shape, values: [Tensor]) {
+    try requireFloat(dtype, operation)
+    let tensors = try parameters.map { try $0.tensor(beside: dtype).astype(dtype) }
+    let shape = try drawShape(operation, tensors.map(\.shape), shape)
+    return (shape, try tensors.map { try broadcastTo($0, shape) })
+}
+
+/// The shape of a draw whose parameters have the given shapes: `shape` if they broadcast to it, or what they broadcast to.
+func drawShape(_ operation: String, _ parameterShapes: [Shape], _ shape: Shape?) throws -> Shape {
+    guard let shape else { return try broadcastShapes(parameterShapes, for: operation) }
+    guard try broadcastShapes([shape] + parameterShapes, for: operation) == shape else {
+        throw TensorError(
+            .shape, operation, expected: "parameters that broadcast to the shape \(shape) of the draw",
+            got: parameterShapes.map(\.description).joined(separator: " and "))
     }
+    return shape
+}
 
-    /// `x` sorted by random words, stably, as often as makes repeated words harmless (jax.random._shuffle).
-    func shuffled(_ x: Tensor, axis: Int = 0) throws -> Tensor {
-        let axis = try x.shape.normalized(axis: axis, for: "permutation")
-        let rounds = PRNGKey.shuffleRounds(elements: x.shape.elementCount)
-        var (key, result) = (self, x)
-        for _ in 0..<rounds {
-            let keys = try key.split()
-            key = keys[0]
-            result = try takeAlongAxis(
-                result, argsort(keys[1].bits(x.shape), axis: axis), axis: axis, mode: .clamp)
-        }
-        return result
-    }
-
-    /// ceil(3 ln(n) / ln(2³² - 1)): 1 up to n = 1625, then 2, and so on.
-    private static func shuffleRounds(elements: Int) -> Int {
-        Int((3 * Glibc.log(Double(Swift.max(1, elements))) / Glibc.log(Double(UInt32.max))).rounded(.up))
-    }
-
-    /// Integers in `low..<high`: two words each, combined so that the bias is below 2⁻³² of the span.
-    public func randint(_ shape: Shape, low: Int, high: Int, dtype: DType = .int32) throws -> Tensor {
-        guard dtype.isInteger, dtype.byteWidth <= 4 else {
-            throw TensorError(
-                .dtype, "randint", expected: "an integer type of at most 32 bits", got: "\(dtype)")
-        }
-        let limits = (Int(dtype.isSignedInteger ? -dtype.largestFinite - 1 : 0), Int(dtype.largestFinite))
-        let keys = try split()
-        let (h, l) = (try keys[0].bits(shape), try keys[1].bits(shape))
-        let lowest = Swift.min(Swift.max(low, limits.0), limits.1)
-        let highest = Swift.min(Swift.max(high, limits.0), limits.1)
-        var span = highest <= lowest ? 1 : UInt32(truncatingIfNeeded: highest - lowest)
-        if high > limits.1, highest > lowest { span &+= 1 }
-        let half = span == 0 ? 1 << 16 : (1 << 16) % span
-        let multiplier = span == 0 ? half &* half : (half &* half) % span
-        // A span of 2³² wraps to 0: every word is in range, and a remainder by 0 is the dividend.
-        let (s, m) = (try Tensor(span), try Tensor(multiplier))
-        let offset = try rem(rem(h, s) * m + rem(l, s), s)
-        return try (offset + Tensor(UInt32(truncatingIfNeeded: lowest))).astype(
-            dtype.isSignedInteger ? .int32 : .uint32
+extension PRNGKey {
+    /// Two uniform numbers for each element, from one draw of shape `[2, shape…]`.
+    func uniformPair(_ shape: Shape, dtype: DType) throws -> (Tensor, Tensor) {
+        let both = try uniform([2, shape.elementCount], dtype: dtype)
+        return (
+            try reshape(slice(both, axis: 0, 0..<1), shape), try reshape(slice(both, axis: 0, 1..<2), shape)
         )
-        .astype(dtype)
+    }
+}
+
+extension DType {
+    /// Bits behind the binary point of a float's significand: 23 for float32.
+    var significandBits: Int {
+        switch self {
+        case .float16: 10
+        case .bfloat16: 7
+        case .float64: 52
+        default: 23
+        }
+    }
+
+    /// The distance from 1 to the next larger number.
+    var ulpOfOne: Double { Double(sign: .plus, exponent: -significandBits, significand: 1) }
+
+    /// The smallest normal number.
+    var smallestNormal: Double {
+        switch self {
+        case .float16: 0x1p-14
+        case .float64: Double.leastNormalMagnitude
+        default: Double(Float.leastNormalMagnitude)
+        }
     }
 }

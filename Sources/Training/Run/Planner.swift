@@ -58,7 +58,13 @@ enum Planner {
             parameterBytes: params.reduce(0) { $0 + $1.type.byteCount },
             checkpointBytes: try serializedByteCount(state.tree), memoryBytes: memory,
             stepsTotal: schedule.stepsTotal,
-            stepsPerEpoch: shape.batchesPerEpoch, modules: try programs.moduleTable(rows: rows))
+            stepsPerEpoch: shape.batchesPerEpoch,
+            modules: try programs.modules(rows: rows).map { module in
+                JobPlan.Module(
+                    path: module.path, type: module.type,
+                    outputShape: module.outputs.first?.shape.dimensions ?? [], parameters: module.parameters,
+                    operations: Int(exactly: module.operations.rounded()) ?? Int.max)
+            })
     }
 
     /// The model's output must fit the target.

@@ -57,16 +57,18 @@ struct TrainingPrograms {
         ).type
     }
 
-    /// The modules with their parameters and output shapes.
-    func moduleTable(rows: Int) throws -> [JobPlan.Module] {
+    /// The modules with what a call for a batch needs and gives.
+    func modules(rows: Int) throws -> [Inspection.Module] {
         let table = try model.tabulate(try placeholders(rows: rows)[0], training: false)
         return table.map { row in
             let below = table.filter {
                 row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/")
             }
-            return JobPlan.Module(
-                path: row.path, type: row.type, outputShape: row.output.first?.shape.dimensions ?? [],
-                parameters: below.reduce(0) { $0 + $1.parameterCount })
+            return Inspection.Module(
+                path: row.path, type: row.type, outputs: row.output,
+                parameters: below.reduce(0) { $0 + $1.parameterCount },
+                parameterBytes: below.reduce(0) { $0 + ($1.own["params"]?.bytes ?? 0) },
+                operations: below.reduce(0) { $0 + $1.operations })
         }
     }
 
@@ -106,18 +108,31 @@ struct TrainingPrograms {
             variables["params"] = .dictionary(params)
             let (output, updates) = try model.apply(
                 variables, x, mutable: .only(names), rngs: rngs, training: true)
-            return (try total(loss(output, y), updates), updates)
+            return (try TrainingPrograms.total(loss(output, y), updates), updates)
         })
         let (value, updates, gradients) = try objective(state.params)
+        // For line searches, which look ahead on the same batch with the same random keys.
+        nonisolated(unsafe) let model = model
+        let loss = loss
+        let fixed = variables(of: state)
+        let ahead: @Sendable (Tree) throws -> Tensor = { params in
+            var variables = fixed
+            variables["params"] = params
+            let (output, updates) = try model.apply(
+                variables, x, mutable: .only(names), rngs: rngs, training: true)
+            return try TrainingPrograms.total(loss(output, y), updates)
+        }
+        let context = UpdateContext(
+            value: value, gradients: .dictionary(gradients), valueFunction: ahead)
         return (
             try state.applyGradients(
-                gradients, replacing: withoutLosses(updates), context: UpdateContext(value: value)),
+                gradients, replacing: withoutLosses(updates), context: context),
             value
         )
     }
 
     /// The loss with what the model has sown.
-    private func total(_ loss: Tensor, _ updates: FrozenDict) throws -> Tensor {
+    private static func total(_ loss: Tensor, _ updates: FrozenDict) throws -> Tensor {
         let sown = updates[TrainingPrograms.lossCollection]?.leaves ?? []
         return try sown.reduce(loss) { try $0 + mean($1) }
     }
@@ -136,7 +151,7 @@ struct TrainingPrograms {
                 let (output, updates) = try model.apply(
                     variables(of: state), arguments[arguments.count - 2],
                     mutable: [TrainingPrograms.lossCollection], training: false)
-                let value = try total(loss(output, target), updates)
+                let value = try TrainingPrograms.total(loss(output, target), updates)
                 return try [value] + metrics.flatMap { try $0.parts(output, target) }
             }, try state.leaves + placeholders(rows: rows))
     }

@@ -11,7 +11,7 @@ enum ClientCommands {
         LogsCommand.self, MetricsCommand.self, EventsCommand.self, CheckpointCommand.self,
     ]
     static let preparation: [any ParsableCommand.Type] = [
-        DataCommand.self, ValidateCommand.self, PlanCommand.self,
+        DataCommand.self, ValidateCommand.self, PlanCommand.self, InspectCommand.self,
     ]
     static let care: [any ParsableCommand.Type] = [DoctorCommand.self, VersionCommand.self]
     static let groups = [

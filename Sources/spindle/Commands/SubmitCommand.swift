@@ -162,15 +162,16 @@ struct PlanCommand: ParsableCommand {
         let modules = plan["modules"]?.arrayValue ?? []
         if !modules.isEmpty {
             let table = TextTable(
-                header: ["MODULE", "TYPE", "OUTPUT", "PARAMETERS"],
+                header: ["MODULE", "TYPE", "OUTPUT", "PARAMETERS", "FLOP"],
                 rows: modules.map { module in
                     let shape = (module["output_shape"]?.arrayValue ?? []).map { $0.serialized() }
                     return [
                         module["path"]?.stringValue ?? "", module["type"]?.stringValue ?? "",
                         "[" + shape.joined(separator: ", ") + "]",
                         module["parameters"]?.intValue.map(String.init) ?? "",
+                        module["flops"]?.intValue.map(String.init) ?? "",
                     ]
-                }, numeric: [3])
+                }, numeric: [3, 4])
             text += "\n\n" + table.render()
         }
         return text

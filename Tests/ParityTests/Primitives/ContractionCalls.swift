@@ -14,8 +14,19 @@ extension PrimitiveCall {
                 (keywords[key]?[0]?.integers ?? [], keywords[key]?[1]?.integers ?? [])
             }
             return [
-                try dotGeneral(x[0], x[1], contracting: pair("contract"), batch: pair("batch"))
+                try dotGeneral(
+                    x[0], x[1], contracting: pair("contract"), batch: pair("batch"),
+                    preferredElementType: try keywords["preferred"]?.dtype())
             ]
+        case ("einsum", _):
+            return [try einsum(try keywords.member("subscripts").stringValue ?? "", x)]
+        case ("tensordot", 2):
+            let axes = try keywords.member("axes")
+            if let count = axes.intValue { return [try tensordot(x[0], x[1], axes: count)] }
+            return [try tensordot(x[0], x[1], axes: (axes[0]?.integers ?? [], axes[1]?.integers ?? []))]
+        case ("outer", 2): return [try outer(x[0], x[1])]
+        case ("vdot", 2): return [try vdot(x[0], x[1])]
+        case ("kron", 2): return [try kron(x[0], x[1])]
         default: return nil
         }
     }

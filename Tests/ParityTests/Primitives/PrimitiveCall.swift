@@ -12,10 +12,17 @@ struct PrimitiveCall {
     var tensors: [Tensor] { operands.compactMap { $0 as? Tensor } }
 
     func results() throws -> [Tensor] {
-        if operands.count == 2, let result = try binary(operands[0], operands[1]) { return [result] }
+        if let results = try created() { return results }
+        if operands.count == 2, let results = try binary(operands[0], operands[1]) { return results }
         guard tensors.count == operands.count else { throw NotBuilt("\(name) of literals") }
-        if tensors.count == 1, let result = try unary(tensors[0]) ?? reduction(tensors[0]) { return [result] }
-        guard let results = try shaped() ?? contraction() else { throw NotBuilt(name) }
+        if tensors.count == 1, let result = try unary(tensors[0]) { return [result] }
+        if tensors.count == 1, let results = try reduction(tensors[0]) { return results }
+        guard
+            let results = try quantiles() ?? shaped() ?? indexed() ?? contraction() ?? linearAlgebra()
+                ?? windowed()
+        else {
+            throw NotBuilt(name)
+        }
         return results
     }
 

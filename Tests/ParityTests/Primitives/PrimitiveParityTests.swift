@@ -9,19 +9,19 @@ struct PrimitiveParityTests {
     @Test(
         "every operation that is built has JAX's values and gradients",
         arguments: [
-            ("binary", 33),
+            ("binary", 0),
             ("control_flow", 0),
-            ("conv", 27),
-            ("dtypes", 7),
-            ("integers", 13),
-            ("linalg", 20),
-            ("matmul", 20),
-            ("pools", 16),
-            ("reductions", 41),
-            ("shapes", 56),
-            ("special_values", 16),
-            ("transforms", 8),
-            ("unary", 37),
+            ("conv", 0),
+            ("dtypes", 0),
+            ("integers", 0),
+            ("linalg", 0),
+            ("matmul", 0),
+            ("pools", 0),
+            ("reductions", 0),
+            ("shapes", 0),
+            ("special_values", 0),
+            ("transforms", 0),
+            ("unary", 0),
         ])
     func primitives(group: String, notBuilt: Int) throws {
         try checkParity("primitives", group, notBuilt: notBuilt) { try check($0) }
@@ -30,10 +30,6 @@ struct PrimitiveParityTests {
     private func check(_ parityCase: ParityCase) throws {
         let config = parityCase.config
         let name = config["op"]?.stringValue ?? ""
-        // XLA's values there are no requirement (the fixtures' README).
-        if parityCase.name.hasPrefix("int_divzero") || parityCase.name.hasPrefix("int_modzero") {
-            throw NotBuilt("integer division by zero")
-        }
         let inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map { try $0.tensor() }
         let keywords = config["kwargs"] ?? [:]
         let weak = try (config["weak"]?.objectValue ?? [:]).map {
@@ -49,24 +45,15 @@ struct PrimitiveParityTests {
             for (position, number) in weak { operands.insert(number, at: position) }
             return try PrimitiveCall(name: name, operands: operands, keywords: keywords).results()
         }
-        func compare(_ outputs: [Tensor]) throws {
-            if parityCase.expectsError { return }
-            let expected = try parityCase.expected.member("out").arrayValue ?? []
-            guard outputs.count == expected.count else { throw ParityMismatch("\(outputs.count) outputs") }
-            for (index, (got, want)) in zip(outputs, expected).enumerated() {
-                try expectClose(got, want, parityCase.tolerance, "out \(index)")
-            }
-        }
-        do {
-            try compare(run(inputs))
-        } catch let mismatch as ParityMismatch {
-            // XLA takes subnormal inputs of some operations for zeros, which is no requirement.
-            let flushed = try inputs.map(PrimitiveParityTests.withoutSubnormals)
-            guard flushed.contains(where: { $0.changed }) else { throw mismatch }
-            try compare(run(flushed.map(\.tensor)))
+        let outputs = try run(inputs)
+        if parityCase.expectsError { return }
+        let expected = try parityCase.expected.member("out").arrayValue ?? []
+        guard outputs.count == expected.count else { throw ParityMismatch("\(outputs.count) outputs") }
+        for (index, (got, want)) in zip(outputs, try expected.map { try $0.tensor() }).enumerated() {
+            try expectClose(
+                excusingSubnormals(got, want, inputs), want, parityCase.tolerance, "out \(index)")
         }
         guard let gradients = parityCase.expected["grads"]?.arrayValue, !gradients.isEmpty else { return }
-        if name == "prod" { throw NotBuilt("the derivative of prod") }
         let positions = config["wrt"]?.integers ?? []
         let cotangents = try (parityCase.inputs["ct"]?.arrayValue ?? []).map { try $0.tensor() }
         let (_, pullback) = try vjp(
@@ -81,14 +68,16 @@ struct PrimitiveParityTests {
     }
 }
 
-extension PrimitiveParityTests {
-    /// The tensor with zeros for its subnormal numbers, and whether it had any.
-    fileprivate static func withoutSubnormals(_ tensor: Tensor) throws -> (tensor: Tensor, changed: Bool) {
-        guard tensor.dtype == .float32 else { return (tensor, false) }
-        let values: [Float] = try tensor.elements()
-        return (
-            try Tensor(values.map { $0.isSubnormal ? 0 : $0 }, shape: tensor.shape),
-            values.contains(where: \.isSubnormal)
-        )
+/// `got`, but `want` where an operand of an elementwise operation is subnormal: XLA takes some of those for zeros, which is no
+/// requirement (the fixtures' README).
+private func excusingSubnormals(_ got: Tensor, _ want: Tensor, _ operands: [Tensor]) throws -> Tensor {
+    guard got.type == want.type else { return got }
+    var isExcused = try full(got.shape, 0, dtype: .bool)
+    for operand in operands where operand.dtype == .float32 && operand.shape == got.shape {
+        let magnitude = try abs(operand)
+        let isSubnormal = try and(
+            greater(magnitude, 0), less(magnitude, Double(Float.leastNormalMagnitude)))
+        isExcused = try or(isExcused, isSubnormal)
     }
+    return try select(isExcused, want, got)
 }

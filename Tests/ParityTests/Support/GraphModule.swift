@@ -4,7 +4,7 @@ import Linen
 import TensorEngine
 
 /// A module whose methods are lists of nodes. Its class name is the case's, since automatic names depend on it.
-final class GraphModule: Module {
+final class GraphModule: Module, Layer, CarryLayer {
     private struct Method {
         let inputs: [String]
         let nodes: [JSONValue]
@@ -52,19 +52,43 @@ final class GraphModule: Module {
         attributes.map { ($0.name, $0.module.module) }
     }
 
-    func call(method name: String?, _ inputs: [Tree], _ keywords: JSONValue) throws -> Tree {
-        guard let method = name == nil ? main : methods[name ?? ""] else {
-            throw NotBuilt("method \(name ?? "")")
+    /// The methods besides the main one.
+    var methodCalls: [String: (CallArguments) throws -> Tree] {
+        Dictionary(
+            methods.keys.map { name in (name, { arguments in try self.call(method: name, arguments) }) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The main call as a layer: of one value, or of a tuple of several.
+    func forward(_ input: Tree) throws -> Tree {
+        if case .tuple(let inputs) = input { return try run(main, CallArguments(inputs: inputs)) }
+        return try run(main, CallArguments(inputs: [input]))
+    }
+
+    /// The main call as a step of a loop.
+    func forward(_ carry: Tree, _ input: Tree) throws -> (carry: Tree, output: Tree) {
+        let result = try run(main, CallArguments(inputs: [carry, input]))
+        guard let next = result["0"], let output = result["1"] else {
+            throw ParityMismatch("\(className) returns no carry and output")
         }
-        return try compact {
-            var run = GraphRun(module: self, keywords: defaults.merging(keywords))
-            for (input, value) in zip(method.inputs, inputs) { run.values[input] = value }
-            for (attribute, spec) in setupParameters {
-                run.values["self.\(attribute)"] = .tensor(try run.parameter(spec))
-            }
-            try run.execute(method.nodes)
-            return try run.result(method.output)
+        return (next, output)
+    }
+
+    func call(method name: String?, _ arguments: CallArguments) throws -> Tree {
+        guard let name else { return try mainCall { try run(main, arguments) } }
+        guard let method = methods[name] else { throw NotBuilt("method \(name)") }
+        return try compact { try run(method, arguments) }
+    }
+
+    private func run(_ method: Method, _ arguments: CallArguments) throws -> Tree {
+        guard arguments.tensors.isEmpty else { throw NotBuilt("tensors as arguments of a graph") }
+        var run = GraphRun(module: self, keywords: defaults.merging(arguments.keywords))
+        for (input, value) in zip(method.inputs, arguments.inputs) { run.values[input] = value }
+        for (attribute, spec) in setupParameters {
+            run.values["self.\(attribute)"] = .tensor(try run.parameter(spec))
         }
+        try run.execute(method.nodes)
+        return try run.result(method.output)
     }
 
     /// The submodule that `self.layers.0` means.
@@ -79,6 +103,11 @@ final class GraphModule: Module {
 }
 
 extension JSONValue {
+    /// This object without one of its members.
+    func removing(_ key: String) -> JSONValue {
+        JSONValue(members: (objectValue ?? [:]).filter { $0.key != key }.map { ($0.key, $0.value) })
+    }
+
     /// This object with the members of another in place of its own.
     func merging(_ other: JSONValue) -> JSONValue {
         guard var members = objectValue else { return other }
@@ -131,9 +160,17 @@ private struct GraphRun {
                     throw ParityMismatch("no module \(name)")
                 }
             }
-            let arguments = try (node["kwargs"]?.objectValue ?? [:]).map { ($0.key, try argument($0.value)) }
-            values[output] = try target.call(
-                node["method"]?.stringValue, try inputs.map(value), JSONValue(members: arguments))
+            var arguments = CallArguments(inputs: try inputs.map(value))
+            var keywords: [(String, JSONValue)] = []
+            for (name, spec) in node["kwargs"]?.objectValue ?? [:] {
+                if spec["$var"] != nil, let known = values[spec["$var"]?.stringValue ?? ""] {
+                    arguments.tensors[name] = known
+                } else {
+                    keywords.append((name, try argument(spec)))
+                }
+            }
+            arguments.keywords = JSONValue(members: keywords)
+            values[output] = try target.call(node["method"]?.stringValue, arguments)
         } else if let operation = node["op"]?.stringValue {
             values[output] = .tensor(try compute(operation, try inputs.map(value), node["kwargs"] ?? [:]))
         } else if let name = node["param"]?.stringValue {
@@ -201,6 +238,8 @@ private struct GraphRun {
                 tree = child
             }
             values[output] = tree
+        } else if let elements = node["tuple"]?.arrayValue {
+            values[output] = .tuple(try elements.map(value))
         } else {
             throw NotBuilt("graph node \(node.objectValue.map { $0.keys.sorted() } ?? [])")
         }
@@ -233,7 +272,7 @@ private struct GraphRun {
     /// A keyword argument of a submodule's call.
     private func argument(_ spec: JSONValue) throws -> JSONValue {
         if spec["$arg"] != nil || spec["$not"] != nil { return .bool(try flag(spec)) }
-        if spec["$var"] != nil { throw NotBuilt("tensors as call arguments") }
+        if spec["$var"] != nil { return .bool(try flag(spec)) }
         return spec
     }
 
@@ -254,27 +293,28 @@ private struct GraphRun {
             throw NotBuilt("op \(operation) of trees")
         }
         let axes = keywords["axis"].flatMap { $0.integers ?? $0.intValue.map { [$0] } }
-        let keepDims = keywords["keepdims"]?.boolValue ?? false
         switch (operation, tensors.count) {
-        case ("add", 2): return try x + tensors[1]
-        case ("subtract", 2): return try x - tensors[1]
-        case ("multiply", 2): return try x * tensors[1]
-        case ("matmul", 2): return try matmul(x, tensors[1])
         case ("identity", 1): return x
-        case ("exp", 1): return try exp(x)
-        case ("mean", 1): return try mean(x, axes: axes, keepDims: keepDims)
-        case ("sum", 1): return try sum(x, axes: axes, keepDims: keepDims)
         case ("squeeze", 1): return try squeeze(x, axes: axes ?? [])
+        case ("make_causal_mask", 1): return try makeCausalMask(x)
+        case ("make_attention_mask", 2): return try makeAttentionMask(x, tensors[1])
+        case ("combine_masks", _):
+            let masks = try tensors.dropFirst().reduce(x) { try combineMasks($0, $1) ?? $0 }
+            return try masks.astype(.float32)
         case ("reshape", 1):
             let sizes = try shape(try keywords.member("shape")).dimensions
             let known = sizes.filter { $0 >= 0 }.reduce(1, *)
             return try reshape(x, Shape(sizes.map { $0 < 0 ? x.shape.elementCount / max(known, 1) : $0 }))
-        case (_, 1):
-            guard keywords.objectValue?.isEmpty ?? true, let activation = Activation.byName[operation] else {
-                throw NotBuilt("op \(operation)")
+        default:
+            if tensors.count == 1, let result = try pooled(operation, x, keywords) { return result }
+            if tensors.count == 1, keywords.objectValue?.isEmpty ?? true,
+                let activation = Activation.byName[operation]
+            {
+                return try activation(x)
             }
-            return try activation(x)
-        default: throw NotBuilt("op \(operation)")
+            let results = try PrimitiveCall(name: operation, operands: tensors, keywords: keywords).results()
+            guard results.count == 1 else { throw NotBuilt("op \(operation) with several results") }
+            return results[0]
         }
     }
 }

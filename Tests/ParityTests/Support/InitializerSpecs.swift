@@ -32,6 +32,12 @@ extension Initializer {
         case "truncated_normal":
             return .truncatedNormal(
                 stddev: number("stddev", 0.01), lower: number("lower", -2), upper: number("upper", 2))
+        case "orthogonal":
+            return .orthogonal(
+                scale: number("scale", 1), columnAxis: arguments["column_axis"]?.intValue ?? -1)
+        case "delta_orthogonal":
+            return .deltaOrthogonal(
+                scale: number("scale", 1), columnAxis: arguments["column_axis"]?.intValue ?? -1)
         case "lecun_normal": return .lecunNormal(axes: axes)
         case "lecun_uniform": return .lecunUniform(axes: axes)
         case "he_normal", "kaiming_normal": return .heNormal(axes: axes)

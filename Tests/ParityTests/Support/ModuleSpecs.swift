@@ -3,35 +3,96 @@ import JobSpec
 import Linen
 import TensorEngine
 
+/// What a case gives to a call of a module.
+struct CallArguments {
+    var inputs: [Tree]
+    /// Keyword arguments that are no tensors.
+    var keywords: JSONValue = [:]
+    /// Keyword arguments that are.
+    var tensors: [String: Tree] = [:]
+
+    /// The only input.
+    func one(_ type: String) throws -> Tensor {
+        guard inputs.count == 1, let x = inputs[0].tensor else {
+            throw ParityMismatch("\(type) takes one tensor")
+        }
+        return x
+    }
+
+    func flag(_ name: String) -> Bool? { keywords[name]?.boolValue }
+
+    func tensor(_ name: String) -> Tensor? { tensors[name]?.tensor }
+
+    /// Throws `NotBuilt` for keyword arguments that the module here does not have.
+    func only(_ known: String...) throws {
+        for key in (keywords.objectValue.map { Array($0.keys) } ?? []) + tensors.keys
+        where !known.contains(key) {
+            throw NotBuilt("call argument \(key)")
+        }
+    }
+}
+
 /// A module of a case, with what a case can ask of it.
 struct SpecModule {
     let module: Module
-    /// Calls a method (nil: the main call) with positional values and keyword arguments.
-    let call: (_ method: String?, _ inputs: [Tree], _ keywords: JSONValue) throws -> Tree
+    private let main: (CallArguments) throws -> Tree
+    private let methods: [String: (CallArguments) throws -> Tree]
+    /// The module itself, where a recurrent network can run it.
+    var cell: (any RecurrentCell)?
+    /// The module as what a lifted transformation can run.
+    var lifted: Lifted?
 
-    init(_ module: Module, call: @escaping (String?, [Tree], JSONValue) throws -> Tree) {
+    enum Lifted {
+        case layer(any Layer<Tensor, Tensor>)
+        case step(any CarryLayer)
+        case graph(GraphModule)
+    }
+
+    init(
+        _ module: Module, methods: [String: (CallArguments) throws -> Tree] = [:],
+        call: @escaping (CallArguments) throws -> Tree
+    ) {
         self.module = module
-        self.call = call
+        self.methods = methods
+        main = call
     }
 
     /// A module with one tensor in and one out, and no further methods.
     init(_ layer: any Layer<Tensor, Tensor>, methods: [String: (Tensor) throws -> Tensor] = [:]) {
-        self.init(layer) { method, inputs, keywords in
-            if let members = keywords.objectValue, !members.isEmpty {
-                throw NotBuilt("call arguments \(members.keys.sorted())")
-            }
-            guard inputs.count == 1, let x = inputs[0].tensor else {
-                throw ParityMismatch("\(layer.className) takes one tensor")
-            }
-            guard let method else { return .tensor(try layer(x)) }
-            guard let body = methods[method] else { throw NotBuilt("method \(method)") }
-            return .tensor(try body(x))
-        }
+        let type = layer.className
+        self.init(
+            layer,
+            methods: methods.mapValues { body in
+                { arguments in
+                    try arguments.only()
+                    return .tensor(try body(arguments.one(type)))
+                }
+            },
+            call: { arguments in
+                try arguments.only()
+                return .tensor(try layer(arguments.one(type)))
+            })
+        lifted = .layer(layer)
+    }
+
+    /// Calls a method (nil: the main call).
+    func call(_ method: String?, _ arguments: CallArguments) throws -> Tree {
+        guard let method else { return try main(arguments) }
+        guard let body = methods[method] else { throw NotBuilt("method \(method)") }
+        return try body(arguments)
+    }
+
+    /// Calls a method (nil: the main call) with positional values and keyword arguments.
+    func call(_ method: String?, _ inputs: [Tree], _ keywords: JSONValue) throws -> Tree {
+        try call(method, CallArguments(inputs: inputs, keywords: keywords))
     }
 
     /// Builds the module that a spec describes.
     static func build(_ spec: JSONValue) throws -> SpecModule {
-        if spec["parent"] != nil { throw NotBuilt("a module made without a parent") }
+        if let parent = spec["parent"]?.stringValue {
+            guard parent == "none" else { throw NotBuilt("parent \(parent)") }
+            return try Module.withoutParent { try build(spec.removing("parent")) }
+        }
         let type = try spec.member("type").stringValue ?? ""
         let arguments = spec["args"] ?? [:]
         let name = spec["name"]?.stringValue
@@ -66,6 +127,8 @@ struct SpecModule {
                     batchAxes: list("batch_dims", []),
                     useBias: boolean("use_bias", true), dtype: try dtype("dtype"),
                     paramDType: try dtype("param_dtype") ?? .float32, name: name))
+        case "Conv", "ConvLocal", "ConvTranspose":
+            return SpecModule(try convolution(type, arguments, name: name))
         case "Embed":
             try only("num_embeddings", "features", "dtype", "param_dtype", "embedding_init")
             let normal = Initializer.varianceScaling(
@@ -87,21 +150,31 @@ struct SpecModule {
                 rate: arguments["rate"]?.doubleValue ?? 0, broadcastAxes: list("broadcast_dims", []),
                 deterministic: arguments["deterministic"]?.boolValue,
                 randomStream: arguments["rng_collection"]?.stringValue ?? "dropout", name: name)
-            return SpecModule(dropout) { _, inputs, keywords in
-                guard let x = inputs.first?.tensor else { throw ParityMismatch("Dropout takes a tensor") }
-                guard let deterministic = keywords["deterministic"]?.boolValue else {
-                    return .tensor(try dropout(x))
+            var result = SpecModule(dropout) { arguments in
+                try arguments.only("deterministic")
+                guard let deterministic = arguments.flag("deterministic") else {
+                    return .tensor(try dropout(arguments.one(type)))
                 }
-                return .tensor(try dropout(x, deterministic: deterministic))
+                return .tensor(try dropout(arguments.one(type), deterministic: deterministic))
             }
+            result.lifted = .layer(dropout)
+            return result
         case "Sequential":
             try only("layers")
             let steps = try arguments.member("layers").arrayValue ?? []
             return SpecModule(Sequential(try steps.map(SpecModule.step), name: name))
         case "Graph":
             let graph = try GraphModule(spec, name: name)
-            return SpecModule(graph) { try graph.call(method: $0, $1, $2) }
+            var result = SpecModule(graph, methods: graph.methodCalls) { try graph.call(method: nil, $0) }
+            result.lifted = .graph(graph)
+            return result
         default:
+            let parameters = ModuleParameters(type: type, arguments: arguments, name: name)
+            if let found = try parameters.normalization() ?? parameters.attention() ?? parameters.recurrent()
+            {
+                return found
+            }
+            if let target = spec["target"] { return try parameters.lifted(target) }
             throw NotBuilt(type)
         }
     }

@@ -136,14 +136,27 @@ struct TrainingCase {
 
     private func lossValue(_ output: Tree, _ x: Tensor, _ y: Tensor?) throws -> Tensor {
         let kind = config["loss"]?.stringValue ?? ""
+        if kind == "vae" { return try TrainingCase.evidenceBound(output, x) }
         guard let out = output.tensor else { throw NotBuilt("loss \(kind)") }
         switch (kind, y) {
         case ("softmax_ce_int", let y?): return try mean(softmaxCrossEntropyWithIntegerLabels(out, y))
         case ("mse", let y?): return try mean(square(out - y))
         case ("mse_input", _): return try mean(square(out - x))
+        case ("sigmoid_bce", let y?):
+            return try mean(sigmoidBinaryCrossEntropy(squeeze(out, axes: [-1]), y))
         case ("sum_sq_input_minus_output", _): return try sum(square(x - out))
         default: throw NotBuilt("loss \(kind)")
         }
+    }
+
+    /// The loss of a variational autoencoder whose output is logits, mean and log variance: the negative evidence lower bound.
+    private static func evidenceBound(_ output: Tree, _ x: Tensor) throws -> Tensor {
+        let parts = output.leaves
+        guard parts.count == 3 else { throw ParityMismatch("vae: expected logits, mean and log variance") }
+        let (logits, center, logVariance) = (parts[0], parts[1], parts[2])
+        let reconstruction = try sum(sigmoidBinaryCrossEntropy(logits, x), axes: [-1])
+        let spread = try 1.0 + logVariance - square(center) - exp(logVariance)
+        return try mean(reconstruction + -0.5 * sum(spread, axes: [-1]))
     }
 
     private static func prepared(_ tensor: Tensor, _ steps: JSONValue?) throws -> Tensor {

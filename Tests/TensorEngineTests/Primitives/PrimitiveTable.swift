@@ -1,0 +1,7 @@
+// The table of all primitives. A new primitive is covered by a row in the file of its family.
+
+enum PrimitiveTable {
+    static let all: [PrimitiveSample] =
+        unary + binary + selection + rearranging + reductions + indexing + contractions + random
+        + controlFlow
+}

@@ -39,7 +39,11 @@ struct DynamicSlice: Primitive {
         }
         let merged = try DynamicWindow.merged(inputs, size: size, isBatched: isBatched)
         let result = try apply(DynamicSlice(sizes: sizes, isBatched: true), merged)[0]
-        return [Batched(try DynamicWindow.split(result, size: size, isBatched: isBatched), isMapped: true)]
+        return [
+            Batched(
+                try DynamicWindow.split(result, like: inputs[0], size: size, isBatched: isBatched),
+                isMapped: true)
+        ]
     }
 
     var lowering: LoweringRule {
@@ -97,7 +101,11 @@ struct DynamicUpdateSlice: Primitive {
         }
         let merged = try DynamicWindow.merged(inputs, size: size, isBatched: isBatched)
         let result = try apply(DynamicUpdateSlice(isBatched: true), merged)[0]
-        return [Batched(try DynamicWindow.split(result, size: size, isBatched: isBatched), isMapped: true)]
+        return [
+            Batched(
+                try DynamicWindow.split(result, like: inputs[0], size: size, isBatched: isBatched),
+                isMapped: true)
+        ]
     }
 
     var lowering: LoweringRule {
@@ -140,10 +148,10 @@ private enum DynamicWindow {
         }
     }
 
-    static func split(_ result: Tensor, size: Int, isBatched: Bool) throws -> Tensor {
+    /// The members of members of `input` again.
+    static func split(_ result: Tensor, like input: Batched, size: Int, isBatched: Bool) throws -> Tensor {
         guard isBatched else { return result }
-        let inner = size == 0 ? 0 : result.shape[0] / size
-        return try reshape(result, Shape([size, inner] + result.shape.dropFirst()))
+        return try reshape(result, Shape([size, input.memberType.shape[0]] + result.shape.dropFirst()))
     }
 }
 

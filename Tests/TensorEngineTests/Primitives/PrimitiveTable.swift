@@ -2,6 +2,6 @@
 
 enum PrimitiveTable {
     static let all: [PrimitiveSample] =
-        unary + binary + selection + rearranging + reductions + indexing + contractions + random
-        + controlFlow
+        unary + binary + selection + rearranging + reductions + indexing + updates + contractions
+        + linearAlgebra + random + controlFlow
 }

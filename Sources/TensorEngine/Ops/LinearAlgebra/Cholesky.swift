@@ -57,10 +57,14 @@ private func runCholesky(
     for member in 0..<step.count {
         let matrix = base + member * elements * width
         // In column-major order the lower triangle is the upper one, and the upper factor the lower one.
-        if !lapack.factorizeCholesky(matrix, size: step.size) {
-            fillNaN(matrix, count: elements, step.dtype)
-        }
         clearTriangle(matrix, rows: step.size, columns: step.size, below: false, width)
+        // LAPACK may step over infinities.
+        if !isAllFinite(matrix, count: elements, step.dtype)
+            || !lapack.factorizeCholesky(matrix, size: step.size)
+        {
+            fillNaN(matrix, count: elements, step.dtype)
+            clearTriangle(matrix, rows: step.size, columns: step.size, below: false, width)
+        }
     }
 }
 

@@ -42,7 +42,8 @@ struct SVD: Primitive {
         let (ut, v) = (try matrixTranspose(u), try matrixTranspose(vt))
         let inner = try matmul(matmul(ut, tangent), v)
         let values = try diagonal(inner, axis1: -2, axis2: -1)
-        guard vectors != .none else { return ([s], [values]) }
+        // LAPACK's values alone differ from those beside vectors in their last bits.
+        guard vectors != .none else { return (try apply(self, primals), [values]) }
 
         let (row, column) = (try expandDims(s, axis: -2), try expandDims(s, axis: -1))
         let differences = try (row + column) * (row - column)

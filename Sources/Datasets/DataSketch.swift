@@ -85,6 +85,9 @@ struct DataSketch {
                     "\(files.inputs.name) is an array; name the dataset with its targets, or use target {\"shift\": 0} for the inputs themselves"
                 )
             }
+        case .checkpoint:
+            inputShape = []
+            report("data_error", pointer + "/dataset", "\(files.inputs.name) is a checkpoint, not data")
         case .text(let scalars):
             inputShape = []
             content = .characters

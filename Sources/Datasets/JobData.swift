@@ -33,6 +33,8 @@ package struct JobData: Sendable {
                 // A second file must have the same inputs, in the same order.
                 names = names ?? loaded.inputs
                 return loaded.data
+            case "flax":
+                throw DatasetError("\(files.inputs.name) is a checkpoint, not data")
             case "text":
                 let scalars = try file.text().map { Int32(bitPattern: $0) }
                 return ArrayDataset(

@@ -46,6 +46,26 @@ package enum DatasetPinning {
                             + "PUT /v1/datasets/\(reference.name)"))
             }
         }
+        if case .object(var initial)? = members["init"], let text = initial["checkpoint"]?.stringValue,
+            !Identifier.isWellFormed(text, prefix: "ckpt_")
+        {
+            do {
+                guard let reference = DatasetSelector(text) else {
+                    throw StoreError.notFound(kind: "dataset", id: text)
+                }
+                let record = try await store.dataset(reference)
+                initial["checkpoint"] = .string(record.reference)
+                members["init"] = .object(initial)
+                records.append(record)
+            } catch StoreError.notFound {
+                problems.append(
+                    SpecProblem(
+                        code: "checkpoint_not_found", pointer: "#/init/checkpoint",
+                        detail:
+                            "\"\(text)\" is no checkpoint of a job and no uploaded file; upload it with PUT /v1/datasets/NAME"
+                    ))
+            }
+        }
         guard problems.isEmpty else { throw SpecErrors(problems: problems) }
         members["data"] = .object(data)
         return (.object(members), records)
@@ -60,6 +80,19 @@ package enum DatasetPinning {
         for record in records {
             locations[record.reference] = DatasetLocation(
                 path: store.folder.dataset(record.digest), format: record.format)
+        }
+        if let text = spec["init"]?["checkpoint"]?.stringValue, Identifier.isWellFormed(text, prefix: "ckpt_")
+        {
+            do {
+                let checkpoint = try await store.checkpoint(id: text)
+                locations[text] = DatasetLocation(path: store.folder.state(of: checkpoint), format: "flax")
+            } catch StoreError.notFound, StoreError.gone {
+                throw SpecErrors(problems: [
+                    SpecProblem(
+                        code: "checkpoint_not_found", pointer: "#/init/checkpoint",
+                        detail: "there is no checkpoint \(text), or its files were deleted")
+                ])
+            }
         }
         guard pinned == spec else {
             throw SpecErrors(problems: [

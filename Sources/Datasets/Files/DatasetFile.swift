@@ -10,12 +10,15 @@ package enum FileSchema: Sendable, Hashable {
     case array(format: String, shape: [Int], type: String, minimum: Double, maximum: Double)
     /// The Unicode scalars.
     case text([UInt32])
+    /// A checkpoint that Flax or this server wrote; what is in it, a plan finds out.
+    case checkpoint(bytes: Int)
 
     package var rows: Int {
         switch self {
         case .table(let table): table.rows
         case .array(_, let shape, _, _, _): shape.first ?? 0
         case .text(let scalars): scalars.count
+        case .checkpoint: 0
         }
     }
 
@@ -32,6 +35,7 @@ package enum FileSchema: Sendable, Hashable {
                     ]
                 ],
             ]
+        case .checkpoint(let bytes): ["rows": 0, "checkpoint": ["bytes": JSONValue(bytes)]]
         case .text(let scalars):
             [
                 "rows": JSONValue(rows),
@@ -43,7 +47,7 @@ package enum FileSchema: Sendable, Hashable {
 
 package struct DatasetFile: Sendable {
     /// Formats that `DatasetLocation.format` can be. Arrays and texts may be compressed with gzip.
-    package static let formats = ["csv", "npy", "idx", "text"]
+    package static let formats = ["csv", "npy", "idx", "text", "flax"]
 
     package let path: String
     package let format: String
@@ -66,6 +70,7 @@ package struct DatasetFile: Sendable {
         }
         if head.starts(with: [0x93] + Array("NUMPY".utf8)) { return "npy" }
         if head.count >= 4, head[0] == 0, head[1] == 0 { return "idx" }
+        if mediaType?.contains("msgpack") == true { return "flax" }
         return mediaType?.hasPrefix("text/plain") == true ? "text" : "csv"
     }
 
@@ -74,6 +79,7 @@ package struct DatasetFile: Sendable {
         switch format {
         case "csv": return .table(try CSVTable(path: path).inspect())
         case "text": return .text(try text())
+        case "flax": return .checkpoint(bytes: try read(atMost: maximumBytes).count)
         case "npy", "idx":
             let array = try array()
             let range = array.range()

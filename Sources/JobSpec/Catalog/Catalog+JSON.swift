@@ -83,6 +83,7 @@ extension ParameterType {
         case .hyperparameter(let range): [("type", "hyperparameter")] + Self.bounds(range)
         case .patterns: [("type", "path_patterns")]
         case .patternLabels: [("type", "labels_by_path")]
+        case .renames: [("type", "renames")]
         case .names: [("type", "names")]
         case .blocks(let block, let count):
             [("type", "objects"), ("parameters", .array(block.parameters.map(\.json)))] + Self.counts(count)

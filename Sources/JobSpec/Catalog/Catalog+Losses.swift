@@ -40,6 +40,20 @@ extension Catalog {
         loss("perceptron_loss", "max(0, -score · target) for targets -1 and 1, mean", [], .values),
         loss("sparsemax_loss", "Sparsemax loss of scores for targets 0 and 1, mean", [], .values),
         loss(
+            "multiclass_sparsemax_loss", "Sparsemax loss of scores against class labels, mean", [], .classes),
+        loss(
+            "generalized_kl_divergence",
+            "Divergence of log predictions from targets that need not sum to 1", [], .values),
+        loss(
+            "dice_loss", "1 - overlap of predicted and target classes [batch, …, classes], mean",
+            [
+                .defaulted("smooth", .number(.nonnegative), 1.0, "Added to both parts of the ratio"),
+                .defaulted("alpha", .number(.nonnegative), 0.5, "Weight of false positives"),
+                .defaulted("beta", .number(.nonnegative), 0.5, "Weight of false negatives"),
+                .defaulted("apply_softmax", .boolean, true, "Whether the output is logits"),
+                .defaulted("ignore_background", .boolean, false, "Whether class 0 does not count"),
+            ], .values),
+        loss(
             "kl_divergence", "Divergence of the output, log probabilities, from target probabilities", [],
             .values),
         loss(

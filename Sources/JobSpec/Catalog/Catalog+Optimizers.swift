@@ -49,7 +49,8 @@ extension Catalog {
         "momentum", .hyperparameter(.decay), "Decay of the momentum; none if absent")
 
     static let optimizers: [CatalogEntry] =
-        gradientDescents + adamOptimizers + adaptiveOptimizers + scheduleFreeOptimizers + wrappers
+        gradientDescents + adamOptimizers + adaptiveOptimizers + scheduleFreeOptimizers
+        + contributedOptimizers + wrappers
 
     private static let gradientDescents: [CatalogEntry] = [
         CatalogEntry(

@@ -114,6 +114,8 @@ package indirect enum ParameterType: Sendable {
     case patterns
     /// A label by path pattern; the first that matches counts.
     case patternLabels
+    /// New paths by old ones; a trailing `**` stands for the rest.
+    case renames
     /// A list of names.
     case names
     /// Objects of one block.
@@ -158,6 +160,7 @@ package indirect enum ParameterType: Sendable {
         case .patterns: "a path pattern such as \"**/kernel\", or a list of them"
         case .patternLabels:
             "an object of labels by path pattern, such as {\"**/bias\": \"plain\", \"**\": \"decayed\"}"
+        case .renames: "an object of new paths by old ones, such as {\"old/**\": \"new/**\"}"
         case .names: "a list of names"
         case .blocks(_, let count): "a list of \(count.lowerBound) to \(count.upperBound) objects"
         case .block: "an object"

@@ -12,6 +12,7 @@ extension JobSpec {
             ("priority", JSONValue(priority)),
             ("queue", .string(queue)),
             ("model", model.json),
+            ("init", initial?.json),
             ("data", data.json),
             ("loss", loss.json),
             ("metrics", .array(metrics.map(\.json))),

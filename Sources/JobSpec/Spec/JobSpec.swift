@@ -11,6 +11,8 @@ package struct JobSpec: Sendable, Hashable {
     package var priority: Int
     package var queue: String
     package var model: ModuleSpec
+    /// Nil for fresh parameters.
+    package var initial: InitSpec?
     package var data: DataSpec
     package var loss: LossSpec
     package var metrics: [MetricSpec]
@@ -101,6 +103,7 @@ extension JobSpec {
         priority = try arguments.integer("priority")
         queue = try arguments.text("queue")
         model = try arguments.spec("model")
+        initial = try arguments.optionalBlock("init").map(InitSpec.init)
         data = try DataSpec(arguments.block("data"))
         loss = try arguments.spec("loss")
         metrics = try arguments.specs("metrics")
@@ -135,6 +138,7 @@ extension JobSpec {
             references.append(files.inputs)
             if let target = files.target { references.append(target) }
         }
+        if let initial { references.append(initial.checkpoint) }
         return Array(references)
     }
 
@@ -152,6 +156,8 @@ extension JobSpec {
             return .dataset(files, split: split)
         }
         var spec = self
+        // A job's checkpoint never changes; an uploaded one can have the name of an older.
+        if let initial { spec.initial?.checkpoint = pin(initial.checkpoint) }
         spec.data.train = pin(data.train)
         spec.data.validation = data.validation.map(pin)
         return spec

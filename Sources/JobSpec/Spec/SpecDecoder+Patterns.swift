@@ -95,6 +95,36 @@ extension SpecDecoder {
         return .labels(labels)
     }
 
+    func renames(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
+        guard let members = value.objectValue else { return wrong(value, type, pointer) }
+        guard members.count <= 1_000 else {
+            report(.outOfRange, pointer, "at most 1000 renames, got \(members.count)")
+            return nil
+        }
+        var renames: OrderedDictionary<String, String> = [:]
+        for (old, member) in members {
+            let place = pointer.appending(old)
+            guard let text = member.stringValue, let new = pattern(text, at: place),
+                pattern(old, at: place) != nil
+            else {
+                if member.stringValue == nil {
+                    report(.wrongType, place, "expected a path, got \(member.kindDescription)")
+                }
+                continue
+            }
+            func isWhole(_ path: String) -> Bool { !path.contains("*") }
+            func hasRest(_ path: String) -> Bool {
+                (path == "**" || path.hasSuffix("/**")) && !path.dropLast(2).contains("*")
+            }
+            guard isWhole(old) && isWhole(new) || hasRest(old) && hasRest(new) else {
+                report(.invalidValue, place, "both paths end in /**, or neither has a *")
+                continue
+            }
+            renames[old] = new
+        }
+        return .labels(renames)
+    }
+
     func names(_ value: JSONValue, _ type: ParameterType, at pointer: JSONPointer) -> Argument? {
         guard let elements = value.arrayValue else { return wrong(value, type, pointer) }
         guard checkCount(elements, 0...1_000, type, at: pointer) else { return nil }

@@ -45,6 +45,7 @@ extension SpecDecoder {
             return integer(value, range, type, at: pointer).map(Argument.integer)
         case .patterns: return patterns(value, type, at: pointer)
         case .patternLabels: return patternLabels(value, type, at: pointer)
+        case .renames: return renames(value, type, at: pointer)
         case .names: return names(value, type, at: pointer)
         case .blocks(let block, let count):
             guard let elements = value.arrayValue else { return wrong(value, type, pointer) }

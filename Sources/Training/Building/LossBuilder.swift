@@ -39,6 +39,17 @@ enum LossBuilder {
             let epsilon = try a.number("epsilon")
             return { try polyLossCrossEntropy($0, $1, epsilon: epsilon) }
         },
+        .init("multiclass_sparsemax_loss") { _ in { try multiclassSparsemaxLoss($0, $1) } },
+        .init("generalized_kl_divergence") { _ in { try generalizedKLDivergence($0, $1) } },
+        .init("dice_loss") { a in
+            let (smooth, alpha, beta) = (try a.number("smooth"), try a.number("alpha"), try a.number("beta"))
+            let (softmax, background) = (try a.boolean("apply_softmax"), try a.boolean("ignore_background"))
+            return {
+                try diceLoss(
+                    $0, $1, smooth: smooth, alpha: alpha, beta: beta, appliesSoftmax: softmax,
+                    ignoresBackground: background)
+            }
+        },
         .init("kl_divergence") { _ in { try klDivergence($0, $1) } },
         .init("kl_divergence_with_log_targets") { _ in { try klDivergenceWithLogTargets($0, $1) } },
         .init("convex_kl_divergence") { _ in { try convexKLDivergence($0, $1) } },

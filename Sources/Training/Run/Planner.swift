@@ -20,7 +20,7 @@ enum Planner {
             try JobData.file(of: reference, in: datasets).inspect()
         }
         do {
-            return try plan(spec, shape)
+            return try plan(spec, shape, try Initialization(spec, datasets))
         } catch let errors as SpecErrors {
             throw errors
         } catch let error as TensorError {
@@ -32,11 +32,18 @@ enum Planner {
         }
     }
 
-    private static func plan(_ spec: JobSpec, _ shape: DataShape) throws -> JobPlan {
+    private static func plan(
+        _ spec: JobSpec, _ shape: DataShape, _ initialization: Initialization?
+    ) throws -> JobPlan {
         let programs = try TrainingPrograms(spec, BatchTypes(shape))
         let key = try PRNGKey(seed: spec.seed)
         let rows = min(spec.data.batchSize, shape.trainRows)
         let state = try evalShape(programs.initialState, key)
+        if let initialization {
+            // Only whether it fits; the types are the same afterwards.
+            _ = try initialization.applied(
+                to: state.replacingLeaves(state.leaves.map { try zeros($0.shape, dtype: $0.dtype) }))
+        }
         try check(try programs.outputType(state: state, rows: rows), spec, shape)
         let step = try programs.step(state: state, rows: rows)
         let executable = try Executable(step.program, carry: step.carry)

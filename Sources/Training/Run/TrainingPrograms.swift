@@ -17,7 +17,7 @@ struct TrainingPrograms {
     let types: BatchTypes
 
     /// Sown by models whose loss is not only about their output, such as a variational autoencoder: added to the loss.
-    private static let lossCollection = "losses"
+    static let lossCollection = "losses"
 
     init(_ spec: JobSpec, _ types: BatchTypes) throws {
         self.spec = spec
@@ -103,38 +103,19 @@ struct TrainingPrograms {
         let x = try augmentation(x, key.foldIn(2))
         let rngs = ["dropout": key, "noise": try key.foldIn(1)]
         let names = Set(state.collections.map(\.name) + [TrainingPrograms.lossCollection])
-        let objective = valueAndGrad(hasAux: { (params: FrozenDict) in
-            var variables = variables(of: state)
-            variables["params"] = .dictionary(params)
-            let (output, updates) = try model.apply(
-                variables, x, mutable: .only(names), rngs: rngs, training: true)
-            return (try TrainingPrograms.total(loss(output, y), updates), updates)
-        })
-        let (value, updates, gradients) = try objective(state.params)
+        let objective = Objective(
+            model: model, loss: loss, variables: variables(of: state), mutable: .only(names), rngs: rngs,
+            x: x, y: y)
+        let (value, updates, gradients) = try valueAndGrad(hasAux: { try objective.value($0) })(state.params)
         // For line searches, which look ahead on the same batch with the same random keys.
-        nonisolated(unsafe) let model = model
-        let loss = loss
-        let fixed = variables(of: state)
-        let ahead: @Sendable (Tree) throws -> Tensor = { params in
-            var variables = fixed
-            variables["params"] = params
-            let (output, updates) = try model.apply(
-                variables, x, mutable: .only(names), rngs: rngs, training: true)
-            return try TrainingPrograms.total(loss(output, y), updates)
-        }
         let context = UpdateContext(
-            value: value, gradients: .dictionary(gradients), valueFunction: ahead)
+            value: value, gradients: .dictionary(gradients),
+            valueFunction: { try objective.value($0.dictionary ?? FrozenDict()).0 })
         return (
             try state.applyGradients(
                 gradients, replacing: withoutLosses(updates), context: context),
             value
         )
-    }
-
-    /// The loss with what the model has sown.
-    private static func total(_ loss: Tensor, _ updates: FrozenDict) throws -> Tensor {
-        let sown = updates[TrainingPrograms.lossCollection]?.leaves ?? []
-        return try sown.reduce(loss) { try $0 + mean($1) }
     }
 
     private func withoutLosses(_ updates: FrozenDict) -> FrozenDict {
@@ -151,7 +132,7 @@ struct TrainingPrograms {
                 let (output, updates) = try model.apply(
                     variables(of: state), arguments[arguments.count - 2],
                     mutable: [TrainingPrograms.lossCollection], training: false)
-                let value = try TrainingPrograms.total(loss(output, target), updates)
+                let value = try Objective.total(loss(output, target), updates)
                 return try [value] + metrics.flatMap { try $0.parts(output, target) }
             }, try state.leaves + placeholders(rows: rows))
     }
@@ -159,6 +140,33 @@ struct TrainingPrograms {
     private func placeholders(rows: Int) throws -> [Tensor] {
         let (x, y) = (types.inputs(rows: rows), types.targets(rows: rows))
         return [try zeros(x.shape, dtype: x.dtype), try zeros(y.shape, dtype: y.dtype)]
+    }
+}
+
+/// What a training step minimises, as a function of the parameters. Unchecked, since modules are not sendable: it is called only
+/// while the step is traced, by that one thread.
+private struct Objective: @unchecked Sendable {
+    let model: Model
+    let loss: BatchScore
+    let variables: FrozenDict
+    let mutable: CollectionFilter
+    let rngs: [String: PRNGKey]
+    let x: Tensor
+    let y: Tensor
+
+    /// The loss, and the collections as the model leaves them.
+    func value(_ params: FrozenDict) throws -> (Tensor, FrozenDict) {
+        var variables = variables
+        variables["params"] = .dictionary(params)
+        let (output, updates) = try model.apply(
+            variables, x, mutable: mutable, rngs: rngs, training: true)
+        return (try Objective.total(loss(output, y), updates), updates)
+    }
+
+    /// The loss with what the model has sown.
+    static func total(_ loss: Tensor, _ updates: FrozenDict) throws -> Tensor {
+        let sown = updates[TrainingPrograms.lossCollection]?.leaves ?? []
+        return try sown.reduce(loss) { try $0 + mean($1) }
     }
 }
 

@@ -68,7 +68,11 @@ final class TrainingRun {
         let programs = try TrainingPrograms(spec, BatchTypes(data))
         self.programs = programs
 
-        let initial = try jit { (key: PRNGKey) in try programs.initialState(key) }(keys.initialize)
+        var initial = try jit { (key: PRNGKey) in try programs.initialState(key) }(keys.initialize)
+        // A run that goes on has the checkpoint's values already.
+        if restored == nil, let checkpoint = try Initialization(spec, command.datasets) {
+            initial = try checkpoint.applied(to: initial)
+        }
         let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
         self.state = state
         stateLeafCount = state.leaves.count

@@ -7,7 +7,8 @@ typealias TransformationBuilder = Builder<OptaxArguments, GradientTransformation
 
 enum OptimizerBuilder {
     static let table = BuildTable([
-        gradientDescents, adamFamily, adaptiveFamily, generalTransformations, clippings, scalings, wrappers,
+        gradientDescents, adamFamily, adaptiveFamily, contributedFamily, generalTransformations, clippings,
+        scalings, wrappers,
     ])
 
     /// The transformation that a spec names.

@@ -16,7 +16,7 @@ void spk_run_scan(const void *arguments, void *const *slots, spk_pool *pool) {
     for (int64_t i = 0; i < scan->length; i++) {
         int64_t position = scan->reverse ? scan->length - 1 - i : i;
         for (int32_t w = 0; w < scan->window_count; w++) {
-            const spk_window *window = &scan->windows[w];
+            const spk_loop_slice *window = &scan->windows[w];
             table[window->slot] = (char *)table[window->source] + position * window->stride_bytes;
         }
         spk_run_plan(scan->body, scan->body_count, slots, pool);

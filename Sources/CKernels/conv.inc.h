@@ -1,6 +1,7 @@
 // Convolutions as products: rows of patches times the weights. The patches of one tile are gathered into scratch, a stretch
 // of the chain at a time, and go through the matrix micro-kernel; nothing of the size of all patches ever exists.
-// An input_dilation is taken apart first: outputs of one remainder see the same taps, a convolution without holes.
+// Where pixels lie one after the other (NHWC), tiles of the input are copied with their margins instead, and patches read in
+// place: a line of taps is a run of it. An input_dilation is taken apart first: outputs of one remainder see the same taps, a convolution without holes.
 // Included once per instruction set.
 
 enum {
@@ -10,6 +11,10 @@ enum {
     CONV_A_FLOATS = SPK_PACKED_ROWS * (SPK_PACKED_DEPTH + 16),
     CONV_COLUMNS = 256,    // most columns per tile whose results go through scratch
     CONV_LEAST_TILES = 8,
+    CONV_LEAST_TILES_ACROSS = 4, // short rows of patches cost too much
+    CONV_MARGIN_FLOATS = 6144,   // of the input per tile with margins, if one line of results needs no more
+    CONV_LEAST_CHAIN = 20,       // of pixels, for the gradient of a kernel; shorter ones pay for loading and storing sums
+    CONV_LEAST_LINE = 8,         // of taps, and of results, for reading in place
     CONV_GROUP_LANES = 64, // groups per tile of grouped sums
 };
 
@@ -35,6 +40,7 @@ typedef struct {
     int64_t w_k, c_row; // c_row 0: the results' rows have no common stride
     bool across;        // patches as [k][row]
     int64_t tile_rows, row_tiles, tile_columns, column_tiles, depth, packed_group;
+    int64_t pixel_floats, line_floats; // of the input with margins
 } conv_phase;
 
 static void conv_side_prepare(conv_side *side, const int64_t *x_strides) {
@@ -214,6 +220,8 @@ static void run_conv_tile(void *context, int64_t tile) {
     }
 }
 
+#include "conv_in_place.inc.h"
+
 // MARK: One feature per group (depthwise), vectors along the groups
 
 static void run_conv_groups_tile(void *context, int64_t tile) {
@@ -381,6 +389,21 @@ static void run_conv_phase(
         conv_pack_weights(&phase, axes, packed);
         phase.w = packed;
     }
+    if (conv_reads_in_place(&phase)) {
+        int64_t planes = conv->groups * conv->batch * phase.rows.size[0];
+        if (used != NULL) {
+            int64_t wanted = spk_ceil_div(CONV_LEAST_TILES, planes);
+            phase.tile_rows = SPK_MIN(phase.tile_rows, spk_ceil_div(phase.rows.size[1], wanted));
+        }
+        phase.row_tiles = spk_ceil_div(phase.rows.size[1], phase.tile_rows);
+        phase.tile_rows = spk_ceil_div(phase.rows.size[1], phase.row_tiles);
+        spk_pool_run(used, planes * phase.row_tiles, run_conv_lines_tile, &phase);
+        return;
+    }
+    if (!splits && conv_rows_in_place(&phase)) {
+        spk_pool_run(used, conv->groups * phase.row_tiles, run_conv_rows_tile, &phase);
+        return;
+    }
     phase.c_row = conv_row_stride(&phase);
     // The side with the longer runs lies along.
     int64_t along = phase.taps.count > 0 && phase.taps.stride == 1 ? phase.taps.line : 0;
@@ -393,14 +416,15 @@ static void run_conv_phase(
     int64_t row_floats = spk_ceil_div(phase.depth, 16) * 16 + 16;
     int64_t room = phase.across ? CONV_ROWS : SPK_MIN((CONV_A_FLOATS - 16) / row_floats, (int64_t)CONV_ROWS);
     room = room / 14 * 14;
-    int64_t wanted = spk_ceil_div(CONV_LEAST_TILES, conv->groups);
+    int64_t least = phase.across ? CONV_LEAST_TILES_ACROSS : CONV_LEAST_TILES;
+    int64_t wanted = spk_ceil_div(least, conv->groups);
     int64_t rows = SPK_MAX(spk_ceil_div(phase.rows.count, wanted), (int64_t)14);
     phase.tile_rows = used == NULL ? room : SPK_MIN(room, rows);
     phase.row_tiles = spk_ceil_div(phase.rows.count, phase.tile_rows);
     phase.tile_rows = spk_ceil_div(phase.rows.count, phase.row_tiles);
     int64_t most_columns = phase.c_row != 0 ? conv->features : CONV_COLUMNS;
-    if (used != NULL && phase.row_tiles * conv->groups < CONV_LEAST_TILES) {
-        int64_t share = spk_ceil_div(CONV_LEAST_TILES, phase.row_tiles * conv->groups);
+    if (used != NULL && phase.row_tiles * conv->groups < least) {
+        int64_t share = spk_ceil_div(least, phase.row_tiles * conv->groups);
         most_columns = SPK_MIN(most_columns, spk_ceil_div(spk_ceil_div(conv->features, share), 32) * 32);
     }
     phase.tile_columns = SPK_MIN(conv->features, most_columns);
@@ -408,70 +432,7 @@ static void run_conv_phase(
     spk_pool_run(used, conv->groups * phase.row_tiles * phase.column_tiles, run_conv_tile, &phase);
 }
 
-// MARK: The other element types
-
-typedef struct {
-    const spk_conv *conv;
-    const char *x, *w;
-    char *out;
-} conv_plain;
-
-#define CONV_PLAIN(T, ACCUMULATE)                                                                                      \
-    {                                                                                                                  \
-        const T *px = (const T *)run->x + group * sx[0] + n * sx[1], *pw = (const T *)run->w + group * sw[0];          \
-        T *out = (T *)run->out + group * so[0] + n * so[1] + at[0] * so[3] + at[1] * so[4] + at[2] * so[5];            \
-        for (int64_t f = 0; f < conv->features; f++) {                                                                 \
-            T z = 0;                                                                                                   \
-            for (int64_t k = 0; k < taps; k++) {                                                                       \
-                int64_t channel, spatial[3], from = 0, weight = f * sw[2];                                             \
-                conv_indices(&side, k, &channel, spatial);                                                             \
-                bool inside = true;                                                                                    \
-                for (int d = 0; d < 3; d++) {                                                                          \
-                    int64_t place =                                                                                    \
-                        at[d] * conv->stride[d] + spatial[d] * conv->kernel_dilation[d] - conv->padding[d];            \
-                    int64_t position = place / conv->input_dilation[d];                                                \
-                    inside = inside && place >= 0 && position < conv->input[d] &&                                      \
-                        position * conv->input_dilation[d] == place;                                                   \
-                    from += position * sx[3 + d];                                                                      \
-                    weight += spatial[d] * sw[3 + d];                                                                  \
-                }                                                                                                      \
-                if (inside) {                                                                                          \
-                    const T x = px[from + channel * sx[2]], y = pw[weight + channel * sw[1]];                          \
-                    z = (ACCUMULATE);                                                                                  \
-                }                                                                                                      \
-            }                                                                                                          \
-            out[f * so[2]] = z;                                                                                        \
-        }                                                                                                              \
-    }                                                                                                                  \
-    break;
-
-static void run_conv_plain_row(void *context, int64_t tile) {
-    const conv_plain *run = context;
-    const spk_conv *conv = run->conv;
-    const int64_t *sx = conv->x.strides, *sw = conv->w.strides, *so = conv->out.strides;
-    conv_side side = {.other = conv->channels, .other_inner = !conv->channels_first};
-    memcpy(side.size, conv->kernel, sizeof(side.size));
-    int64_t taps = conv->kernel[0] * conv->kernel[1] * conv->kernel[2] * conv->channels;
-    int64_t at[3], n = tile % conv->batch, rest = tile / conv->batch;
-    at[2] = rest % conv->output[2];
-    rest /= conv->output[2];
-    at[1] = rest % conv->output[1];
-    rest /= conv->output[1];
-    at[0] = rest % conv->output[0];
-    int64_t group = rest / conv->output[0];
-    switch (conv->x.dtype) {
-    case SPK_INT8:
-    case SPK_UINT8: CONV_PLAIN(uint8_t, (uint8_t)(z + x * y))
-    case SPK_INT16:
-    case SPK_UINT16: CONV_PLAIN(uint16_t, (uint16_t)(z + (uint32_t)x * y))
-    case SPK_INT32:
-    case SPK_UINT32: CONV_PLAIN(uint32_t, z + x * y)
-    case SPK_INT64:
-    case SPK_UINT64: CONV_PLAIN(uint64_t, z + x * y)
-    case SPK_FLOAT64: CONV_PLAIN(double, __builtin_fma(x, y, z))
-    default: break;
-    }
-}
+#include "conv_plain.inc.h"
 
 static void run_conv(const void *arguments, void *const *slots, spk_pool *pool) {
     const spk_conv *conv = arguments;

@@ -106,7 +106,7 @@ extension StateDict {
 }
 
 /// Names for an error message, at most 20 of them.
-private func quoted(_ names: [String]) -> String {
+func quoted(_ names: [String]) -> String {
     let shown = names.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
     return names.count > 20 ? "\(shown) and \(names.count - 20) more" : shown
 }

@@ -37,6 +37,22 @@ extension EndToEnd {
             #expect(try spindle("get", id).status == 3)
         }
 
+        @Test("inspect shows a spec's modules, step and plan without a server")
+        func inspect() throws {
+            let spec = Repository.example("digits.json").path
+            let data = "digits=\(Repository.fixture("data/digits.csv").path)"
+            let shown = try SpindleBinary.run(
+                ["inspect", spec, "--dataset", data, "--program", "--plan"], server: nil)
+            #expect(shown.status == 0, "\(shown.notes)")
+            for part in ["Dense_2", "8970", "params/Dense_0/kernel", "dotGeneral", "gemm", "arena"] {
+                #expect(shown.output.contains(part))
+            }
+            let refused = try SpindleBinary.run(["inspect", spec], server: nil)
+            #expect(refused.status == 1)
+            #expect(refused.notes.contains("#/data/train/dataset"))
+            #expect(refused.notes.contains("--dataset NAME=FILE"))
+        }
+
         @Test("exit codes tell failures apart")
         func exitCodes() throws {
             let server = try ServerHarness()

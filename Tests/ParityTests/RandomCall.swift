@@ -157,10 +157,12 @@ struct RandomCall {
     private func matrices(_ key: PRNGKey) throws -> Tensor? {
         switch name {
         case "multivariate_normal":
-            guard arguments["method"] == nil else { throw NotBuilt("method of \(name)") }
+            guard
+                let method = PRNGKey.CovarianceRoot(rawValue: arguments["method"]?.stringValue ?? "cholesky")
+            else { throw NotBuilt("method of \(name)") }
             return try key.multivariateNormal(
                 mean: number("mean"), covariance: number("cov"), givenShape,
-                dtype: arguments["dtype"]?.dtype())
+                dtype: arguments["dtype"]?.dtype(), method: method)
         case "orthogonal":
             return try key.orthogonal(
                 integer("n"), arguments["m"]?.intValue, shape: shape, dtype: dtype())

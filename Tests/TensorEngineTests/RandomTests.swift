@@ -1,4 +1,5 @@
 // Random numbers where golden values do not reach: moments of all distributions, edges, refusals.
+import Glibc
 import Testing
 
 @testable import TensorEngine
@@ -123,11 +124,46 @@ struct RandomTests {
         }
     }
 
-    @Test("multivariate normal numbers have the covariance")
-    func covariance() throws {
+    @Test("a gamma number moves with its parameter along its quantile")
+    func gammaDerivative() throws {
+        let key = try PRNGKey(seed: 4)
+        // For a = 1 the number is -log(1 - u); around it the quantile moves by the integral that defines P(a, z).
+        func derivative(_ a: Double, _ z: Double) -> Double {
+            func distribution(_ a: Double) -> Double {
+                // Simpson's rule over x = z s^(1/a), which takes the singularity at 0 away.
+                let steps = 20_000
+                var total = 0.0
+                for i in 0...steps {
+                    let x = z * Glibc.pow(Double(i) / Double(steps), 1 / a)
+                    total += (i == 0 || i == steps ? 1 : i % 2 == 1 ? 4 : 2) * Glibc.exp(-x)
+                }
+                return total / Double(3 * steps) * Glibc.pow(z, a) / Glibc.tgamma(a + 1)
+            }
+            let h = 1e-4
+            let slope = (distribution(a + h) - distribution(a - h)) / (2 * h)
+            return -slope / (Glibc.pow(z, a - 1) * Glibc.exp(-z) / Glibc.tgamma(a))
+        }
+        for a in [0.3, 1, 2.5, 40] {
+            let parameters = try full([6], a)
+            let numbers = try key.gamma(parameters).doubles()
+            let slopes = try grad { (a: Tensor) in try sum(key.gamma(a)) }(parameters).doubles()
+            for (z, slope) in zip(numbers, slopes) {
+                let expected = derivative(a, z)
+                #expect((slope - expected).magnitude < 2e-4 * max(1, expected.magnitude), "a \(a), z \(z)")
+            }
+        }
+        let far = try grad { (a: Tensor) in try mean(key.gamma(a)) }(full([2000], 1e6)).doubles()
+        #expect((far.reduce(0, +) - 1).magnitude < 1e-4)
+        let slope = try grad { (a: Tensor) in try sum(key.beta(a, 2.0)) }(full([3], 3)).doubles()
+        #expect(slope.allSatisfy { $0 > 0 && $0 < 1 })
+    }
+
+    @Test("multivariate normal numbers have the covariance", arguments: PRNGKey.CovarianceRoot.allCases)
+    func covariance(method: PRNGKey.CovarianceRoot) throws {
         let covariance = try Tensor([2, 0.6, 0.6, 1] as [Float], shape: [2, 2])
         let mean = try Tensor([1, -1] as [Float])
-        let draws = try PRNGKey(seed: 2).multivariateNormal(mean: mean, covariance: covariance, [20_000])
+        let draws = try PRNGKey(seed: 2).multivariateNormal(
+            mean: mean, covariance: covariance, [20_000], method: method)
         let centred = try draws - mean
         let got = try (matmul(transpose(centred), centred) / 20_000).doubles()
         for (a, b) in zip(got, [2, 0.6, 0.6, 1]) { #expect((a - b).magnitude < 0.1) }

@@ -17,6 +17,9 @@ import Testing
         #expect(plan.modules.map(\.path) == ["", "Dense_0", "Dense_1", "Dense_2"])
         #expect(plan.modules[0].parameters == plan.parameterCount)
         #expect(plan.modules[3].outputShape == [32, 10])
+        // A product of two operations a term, and the bias.
+        #expect(plan.modules[3].operations == 32 * 10 * (2 * 64 + 1))
+        #expect(plan.modules[0].operations > plan.modules[1...].reduce(0) { $0 + $1.operations })
         let trained = try fixture.train(stopAfter: 0)
         #expect(abs(plan.checkpointBytes - (trained.checkpoints.last?.stateBytes ?? 0)) <= 32)
     }

@@ -343,7 +343,7 @@ void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 typedef struct {
     int32_t slot, source;
     int64_t stride_bytes;
-} spk_window;
+} spk_loop_slice;
 
 /// A loop's value: an iteration reads slot `current` and writes slot `next`; the two exchange their places after it.
 typedef struct {
@@ -355,7 +355,7 @@ typedef struct {
     const spk_step *body;
     int64_t body_count, length;
     int32_t reverse, window_count, carry_count;
-    const spk_window *windows;
+    const spk_loop_slice *windows;
     const spk_carry *carries;
 } spk_scan;
 

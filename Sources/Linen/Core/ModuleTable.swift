@@ -72,7 +72,7 @@ extension ModuleMethods where Self: Module {
                         own: context.ownCounts(scope), operations: 0)
                     return (scope, row)
                 }
-                return context.store.frozen(initializedCollections)
+                return context.regions[0].store.frozen(initializedCollections)
             }, key)
         // A second time with the variables that there are now, for the arithmetic of the calls alone.
         let program = try makeProgram(

@@ -22,8 +22,7 @@ public func scaleByMADGRAD(
         }
         let sums = try mapLeaves(name, state.field("s", of: name), updates) { sum, g in try sum + weight * g }
         let result = try mapLeaves(name, start, sums, squares, params) { start, sum, squares, p in
-            // The sums of squares are not negative: the power is the cube root.
-            let z = try start - sum / (pow(squares, 1.0 / 3) + epsilon)
+            let z = try start - sum / (cbrt(squares) + epsilon)
             return try (1 - momentum) * z + momentum * p - p
         }
         return (

@@ -47,6 +47,8 @@ public struct NewtonSchulzCoefficients: Sendable, Hashable {
 public enum MuonPreconditioning: String, Sendable, Hashable, CaseIterable {
     /// By the Frobenius norm.
     case frobenius
+    /// By the largest singular value, which is exact, and slow.
+    case spectral
     /// By the sums of each row of `x xᵀ` (AOL; Prach & Lampert, 2022), as part of the first step.
     case aol
     /// By the Frobenius norm of `x xᵀ`, as part of the first step.
@@ -116,8 +118,12 @@ private func orthogonalized(
     // The products are smaller with fewer rows than columns.
     let isTall = x.shape[1] > x.shape[2]
     var x = isTall ? try transpose(x, axes: [0, 2, 1]) : x
-    if preconditioning == .frobenius {
-        x = try x / (sqrt(sum(square(x), axes: [1, 2], keepDims: true)) + epsilon)
+    switch preconditioning {
+    case .frobenius: x = try x / (sqrt(sum(square(x), axes: [1, 2], keepDims: true)) + epsilon)
+    case .spectral:
+        let largest = try TensorEngine.max(svdvals(x.astype(.float32)), axes: [1])
+        x = try x / (reshape(largest, [x.shape[0], 1, 1]) + epsilon).astype(x.dtype)
+    case .aol, .schatten: break
     }
     let count = coefficients.rank == 1 ? steps : coefficients.shape[0]
     for step in 0..<count {
@@ -127,7 +133,7 @@ private func orthogonalized(
             return try reshape(slice(flat, axis: 0, place..<(place + 1)), []).astype(x.dtype)
         }
         var squared = try matmul(x, transpose(x, axes: [0, 2, 1]))
-        if step == 0, preconditioning != .frobenius {
+        if step == 0, preconditioning == .aol || preconditioning == .schatten {
             let size =
                 preconditioning == .aol
                 ? try sum(TensorEngine.abs(squared), axes: [2], keepDims: true)

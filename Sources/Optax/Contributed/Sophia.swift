@@ -11,12 +11,11 @@ public func hutchinsonEstimatorDiagonalHessian(key: PRNGKey) -> GradientTransfor
         .state("HutchinsonState", ["key": .tensor(key.data)])
     } update: { _, state, params, context in
         let params = try required(params, for: name)
-        let gradient = grad(try context.valueFunction(for: name))
         let keys = try PRNGKey(data: state.scalar("key", of: name)).split()
         let signs = try Tree.randomLike(keys[1], params) { key, shape, dtype in
             try select(key.bernoulli(0.5, shape), 1.0, full(shape, -1, dtype: dtype))
         }
-        let product = try jvp({ try gradient($0) }, params, signs).tangent
+        let product = try hessianVectorProduct(context.valueFunction(for: name), params, signs)
         return (
             try mapLeaves(name, product, signs) { try $0 * $1 },
             .state("HutchinsonState", ["key": .tensor(keys[0].data)])

@@ -80,9 +80,7 @@ func unitSimplex(_ x: Tensor) throws -> Tensor {
     }
     @Sendable func project(_ x: Tensor) throws -> Tensor {
         let sorted = try flip(sort(x), axes: [x.rank - 1])
-        let sums = try moveAxis(
-            associativeScan({ try $0 + $1 }, moveAxis(sorted, from: x.rank - 1, to: 0)), from: 0,
-            to: x.rank - 1)
+        let sums = try cumsum(sorted, axis: -1)
         let ranks = try (arange(count) + 1).astype(x.dtype)
         // The largest elements that stay positive share what is over 1 evenly; there is always at least one.
         let isKept = try greater(1 / ranks + (sorted - sums / ranks), 0)

@@ -6,9 +6,10 @@ import TensorEngine
 /// - Parameters:
 ///   - logits: unnormalised log probabilities, `[..., classes]`.
 ///   - labels: integers, `[...]`. An out-of-range label gives NaN, a negative one counts from the end.
+/// - Parameter mask: true for the classes that there are, of a shape that broadcasts to the logits'; all by default.
 /// - Returns: the loss of each label, `[...]`.
 public func softmaxCrossEntropyWithIntegerLabels(
-    _ logits: Tensor, _ labels: Tensor, axis: Int = -1
+    _ logits: Tensor, _ labels: Tensor, axis: Int = -1, mask: Tensor? = nil
 ) throws -> Tensor {
     let name = "softmaxCrossEntropyWithIntegerLabels"
     guard logits.dtype.isFloating, labels.dtype.isInteger else {
@@ -22,6 +23,7 @@ public func softmaxCrossEntropyWithIntegerLabels(
             .shape, name, expected: "labels of the logits' shape without its axis \(axis)",
             got: "logits \(logits.shape), labels \(labels.shape)")
     }
+    let logits = try mask.map { try select($0, logits, -Double.infinity) } ?? logits
     // The largest logit is a constant of the sum: its derivative cancels.
     let shifted = try logits - stopGradient(TensorEngine.max(logits, axes: [resolved], keepDims: true))
     let chosen = try squeeze(
@@ -34,9 +36,15 @@ public func softmaxCrossEntropyWithIntegerLabels(
 /// - Parameters:
 ///   - logits: unnormalised log probabilities, `[..., classes]`.
 ///   - labels: probabilities that sum to 1, such as one-hot or smoothed labels, of the same shape.
-public func softmaxCrossEntropy(_ logits: Tensor, _ labels: Tensor, axis: Int = -1) throws -> Tensor {
+///   - mask: true for the classes that there are, of a shape that broadcasts to the logits'; all by default.
+public func softmaxCrossEntropy(
+    _ logits: Tensor, _ labels: Tensor, axis: Int = -1, mask: Tensor? = nil
+) throws -> Tensor {
     try requireFloats(logits, for: "softmaxCrossEntropy")
-    return try 0 - sum(labels * logSoftmax(logits, axis: axis), axes: [axis])
+    guard let mask else { return try 0 - sum(labels * logSoftmax(logits, axis: axis), axes: [axis]) }
+    // Classes that are not there have a logit of minus infinity, and none in the sum: 0 times infinity is no number.
+    let logProbabilities = try logSoftmax(select(mask, logits, -Double.infinity), axis: axis)
+    return try 0 - sum(labels * select(mask, logProbabilities, 0.0), axes: [axis])
 }
 
 /// `softmaxCrossEntropy` for logits that may be minus infinity where the label is 0.

@@ -72,9 +72,3 @@ func errors(_ predictions: Tensor, _ targets: Tensor?, for operation: String) th
     }
     return try predictions - targets
 }
-
-/// `log(exp(a) + exp(b))`, without overflow.
-func logAddExp(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-    let larger = try maximum(a, b)
-    return try larger + log1p(exp(0 - TensorEngine.abs(a - b)))
-}

@@ -45,17 +45,20 @@ public struct SkipRule: Sendable {
 ///   - every: how many steps to gather, as a function of the number of updates so far.
 ///   - usesMean: whether the mean of the gradients is given to `inner`, or their sum.
 ///   - skip: which gradients are left out as if the step had not happened.
+///   - accumulatorDType: the type in which gradients are gathered, which is wider than that of half-precision ones.
 public func multiSteps(
-    _ inner: GradientTransformation, every: Schedule, usesMean: Bool = true, skip: SkipRule? = nil
+    _ inner: GradientTransformation, every: Schedule, usesMean: Bool = true, skip: SkipRule? = nil,
+    accumulatorDType: DType = .float32
 ) -> GradientTransformation {
     let name = "multiSteps"
     return GradientTransformation { params in
         let start = try Tree.zerosLike(params)
+        let gathered = try Tree.zerosLike(params, dtype: accumulatorDType)
         return .state(
             "MultiStepsState",
             [
                 "mini_step": try .counter(), "gradient_step": try .counter(),
-                "inner_opt_state": try inner.initialize(params: params), "acc_grads": start,
+                "inner_opt_state": try inner.initialize(params: params), "acc_grads": gathered,
                 "skip_state": try skip?.decide(start).state ?? .tuple([]),
             ])
     } update: { updates, state, params, context in
@@ -67,10 +70,12 @@ public func multiSteps(
 
         let sum = try mapLeaves(name, updates, gathered) { g, sum in
             // The mean so far, moved towards the new gradient: exact for any number of steps, and never overflows.
-            usesMean ? try sum + (g - sum) / (miniStep + 1).astype(sum.dtype.floating) : try g + sum
+            let next =
+                usesMean ? try sum + (g - sum) / (miniStep + 1).astype(sum.dtype.floating) : try g + sum
+            return try next.astype(sum.dtype)
         }
         let (innerUpdates, newInnerState) = try inner.update(
-            updates: sum, state: innerState, params: params, context: context)
+            updates: Tree.cast(sum, like: updates), state: innerState, params: params, context: context)
         let (shouldSkip, skipState) = try skip?.decide(updates) ?? (full([], 0, dtype: .bool), .tuple([]))
         let isCounted = try logicalNot(shouldSkip)
         let emits = try and(equal(miniStep, target - 1), isCounted)
@@ -92,11 +97,20 @@ public func multiSteps(
 
 /// Gathers gradients over `every` steps. See the other `multiSteps`.
 public func multiSteps(
-    _ inner: GradientTransformation, every: Int, usesMean: Bool = true, skip: SkipRule? = nil
+    _ inner: GradientTransformation, every: Int, usesMean: Bool = true, skip: SkipRule? = nil,
+    accumulatorDType: DType = .float32
 ) throws -> GradientTransformation {
     guard every > 0, Int32(exactly: every) != nil else {
         throw TensorError(.argument, "multiSteps", expected: "1 or more steps", got: "\(every)")
     }
     let schedule = Schedule { _ in try full([], Double(every), dtype: .int32) }
-    return multiSteps(inner, every: schedule, usesMean: usesMean, skip: skip)
+    return multiSteps(
+        inner, every: schedule, usesMean: usesMean, skip: skip, accumulatorDType: accumulatorDType)
+}
+
+/// Whether the step that gave this state of `multiSteps` changed the parameters, a bool scalar.
+public func multiStepsHasUpdated(_ state: Tree) throws -> Tensor {
+    let name = "multiStepsHasUpdated"
+    return try and(
+        equal(state.scalar("mini_step", of: name), 0), greater(state.scalar("gradient_step", of: name), 0))
 }

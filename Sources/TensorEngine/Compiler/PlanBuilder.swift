@@ -192,7 +192,7 @@ public struct PlanBuilder {
     }
 
     /// One position of a value along its leading axis, to be moved along by a loop.
-    mutating func window(of operand: Operand) -> (slice: Operand, window: spk_window) {
+    mutating func window(of operand: Operand) -> (slice: Operand, window: spk_loop_slice) {
         let type = TensorType(operand.type.dtype, Shape(operand.type.shape.dropFirst()))
         buffers.append(PlannedBuffer(type: type, source: .window(of: operand.layout.base)))
         let slot = buffers.count - 1
@@ -202,7 +202,7 @@ public struct PlanBuilder {
                 base: slot, offset: operand.layout.offset, strides: Array(operand.layout.strides.dropFirst()))
         )
         let stride = operand.layout.strides[0] * operand.type.dtype.byteWidth
-        return (slice, spk_window(slot: Int32(slot), source: operand.slot, stride_bytes: Int64(stride)))
+        return (slice, spk_loop_slice(slot: Int32(slot), source: operand.slot, stride_bytes: Int64(stride)))
     }
 
     /// Appends a step that runs other steps. It touches what they touch, as far as that is older than buffer `first`,

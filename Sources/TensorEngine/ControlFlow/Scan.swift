@@ -240,7 +240,7 @@ struct Scan: Primitive {
             for (k, carry) in carries.enumerated() {
                 builder.copy(inputs[carry], to: current[k], touching: [next[k]])
             }
-            var windows: [spk_window] = []
+            var windows: [spk_loop_slice] = []
             func window(_ operand: Operand) -> Operand {
                 let (result, window) = builder.window(of: operand)
                 windows.append(window)

@@ -3,7 +3,7 @@
 extension Program {
     /// Floating-point operations of one evaluation, by the usual rules: a multiplication and an addition for each term of a
     /// product, one operation for each result of an elementwise function whatever it costs, one for each operand element of a
-    /// reduction. Data movement counts nothing. A loop without a fixed length counts as one iteration.
+    /// reduction. Data movement, sorting and matrix decompositions count nothing. A loop without a fixed length counts as one iteration.
     public var operationCount: Double { equations.reduce(0) { $0 + operationCount(of: $1) } }
 
     /// The operations of one equation.
@@ -14,30 +14,34 @@ extension Program {
     /// The operations by the module path that was current when they were recorded.
     public var operationCountByPath: [String: Double] {
         var result: [String: Double] = [:]
-        for equation in equations { result[equation.path, default: 0] += operationCount(of: equation) }
+        addOperations(to: &result, times: 1)
         return result
+    }
+
+    private func addOperations(to result: inout [String: Double], times factor: Double) {
+        for equation in equations {
+            let nested = equation.primitive.repeatedPrograms
+            if nested.isEmpty { result[equation.path, default: 0] += factor * operationCount(of: equation) }
+            for (program, times) in nested { program.addOperations(to: &result, times: factor * times) }
+        }
     }
 }
 
 extension Primitive {
-    /// One for each result where the compiler sees an elementwise operation, and the programs inside, once each.
+    /// The programs that the operation runs, and how often: a loop of unknown length once, of several branches the longest.
+    fileprivate var repeatedPrograms: [(program: Program, times: Double)] {
+        switch self {
+        case let scan as Scan: return [(scan.body, Double(scan.length))]
+        case let choice as Switch:
+            return choice.branches.max { $0.operationCount < $1.operationCount }.map { [($0, 1)] } ?? []
+        default: return subprograms.map { ($0.program, 1) }
+        }
+    }
+
+    /// One for each result where the compiler sees an elementwise operation; for others what the programs inside count.
     public func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
-        let nested = subprograms.reduce(0) { $0 + $1.program.operationCount }
-        guard case .elementwise = lowering else { return nested }
-        return nested + (outputs.first.map { Double($0.shape.elementCount) } ?? 0)
-    }
-}
-
-extension Scan {
-    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
-        Double(length) * body.operationCount
-    }
-}
-
-extension Switch {
-    /// The longest branch.
-    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
-        branches.map(\.operationCount).max() ?? 0
+        if case .elementwise = lowering { return outputs.first.map { Double($0.shape.elementCount) } ?? 0 }
+        return repeatedPrograms.reduce(0) { $0 + $1.times * $1.program.operationCount }
     }
 }
 
@@ -48,7 +52,28 @@ extension DotGeneral {
     }
 }
 
+extension ConvGeneralDilated {
+    /// A result has a term for each kernel element of its feature, those over padding and holes included.
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
+        let kernel = inputs[1].shape
+        let terms = kernel.indices.filter { $0 != numbers.rhs[0] }.reduce(1.0) { $0 * Double(kernel[$1]) }
+        return 2 * terms * Double(outputs[0].shape.elementCount)
+    }
+}
+
 extension Reduction {
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
+        Double(inputs[0].shape.elementCount)
+    }
+}
+
+extension ReduceWindow {
+    func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
+        slider.window.reduce(1.0) { $0 * Double($1) } * Double(outputs[0].shape.elementCount)
+    }
+}
+
+extension Cumulative {
     func operationCount(_ inputs: [TensorType], _ outputs: [TensorType]) -> Double {
         Double(inputs[0].shape.elementCount)
     }

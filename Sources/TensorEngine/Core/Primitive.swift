@@ -133,14 +133,10 @@ public func apply(_ primitive: some Primitive, _ inputs: [Tensor]) throws -> [Te
     return try Eager.evaluate(primitive, inputs)
 }
 
-/// Checks result types for absurd sizes, so that no kernel ever sees a length that overflows.
+/// Result types, checked for absurd sizes.
 func checkedOutputTypes(_ primitive: some Primitive, _ inputs: [TensorType]) throws -> [TensorType] {
     let types = try primitive.outputTypes(inputs)
-    for type in types where type.byteCount > TensorLimits.largestByteCount {
-        throw TensorError(
-            .resource, primitive.name, expected: "a result of at most \(TensorLimits.largestByteCount) bytes",
-            got: "\(type)")
-    }
+    for type in types { try TensorLimits.check(type, for: primitive.name) }
     return types
 }
 
@@ -149,4 +145,24 @@ enum TensorLimits {
     static let largestByteCount = 1 << 42
     /// The kernels' SPK_MAX_RANK.
     static let largestRank = 8
+
+    /// Throws unless a tensor may have this type. Every product of some of its sizes then is far from overflow, also where one
+    /// of them is zero.
+    static func check(_ type: TensorType, for operation: String) throws {
+        guard type.shape.rank <= largestRank, type.shape.allSatisfy({ $0 >= 0 }) else {
+            throw TensorError(
+                .shape, operation, expected: "at most \(largestRank) dimensions of size 0 or more",
+                got: "\(type)")
+        }
+        var byteCount = type.dtype.byteWidth
+        for size in type.shape where size > 1 {
+            let (next, overflow) = byteCount.multipliedReportingOverflow(by: size)
+            guard !overflow, next <= largestByteCount else {
+                throw TensorError(
+                    .resource, operation, expected: "a tensor of at most \(largestByteCount) bytes",
+                    got: "\(type)")
+            }
+            byteCount = next
+        }
+    }
 }

@@ -112,7 +112,7 @@ extension Binary {
         "div", SPK_OP_DIV, partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
         transposed: ({ ct, b in try ct / b }, nil))
     static let pow = Binary(
-        "pow", SPK_OP_POW, .floats,
+        "pow", SPK_OP_POW, .numbers,
         partials: (
             { a, b, _, t in
                 try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))

@@ -150,7 +150,10 @@ struct Slice: Primitive {
         return [
             TensorType(
                 inputs[0].dtype,
-                Shape(shape.indices.map { (limits[$0] - starts[$0] + strides[$0] - 1) / strides[$0] }))
+                Shape(
+                    shape.indices.map {
+                        limits[$0] == starts[$0] ? 0 : (limits[$0] - starts[$0] - 1) / strides[$0] + 1
+                    }))
         ]
     }
 
@@ -189,7 +192,12 @@ struct Slice: Primitive {
 
 /// The part of `x` from `starts` up to `limits`, every `strides`-th element (lax.slice).
 public func slice(_ x: Tensor, starts: [Int], limits: [Int], strides: [Int]? = nil) throws -> Tensor {
-    try Slice(starts: starts, limits: limits, strides: strides ?? Array(repeating: 1, count: starts.count))(x)
+    var strides = strides ?? Array(repeating: 1, count: starts.count)
+    // A stride beyond the size takes one element, like one of the size, which the derivative can pad with.
+    for (axis, size) in zip(strides.indices, x.shape) where strides[axis] > size {
+        strides[axis] = max(size, 1)
+    }
+    return try Slice(starts: starts, limits: limits, strides: strides)(x)
 }
 
 /// The elements `range` along one axis.
@@ -316,7 +324,9 @@ struct Pad: Primitive {
         let shape = inputs[0].shape
         let fits =
             low.count == shape.rank && high.count == shape.rank && interior.count == shape.rank
-            && (low + high + interior).allSatisfy { $0 >= 0 } && inputs[1] == TensorType(inputs[0].dtype, [])
+            && (low + high + interior).allSatisfy { (0...TensorLimits.largestByteCount).contains($0) }
+            && zip(shape, interior).allSatisfy { $1 == 0 || $0 <= TensorLimits.largestByteCount / $1 }
+            && inputs[1] == TensorType(inputs[0].dtype, [])
         guard fits else {
             throw TensorError(
                 .argument, name,

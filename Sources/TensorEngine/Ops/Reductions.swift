@@ -310,3 +310,10 @@ public func logSoftmax(_ x: Tensor, axes: [Int]) throws -> Tensor {
     let shifted = try x - stopGradient(max(x, axes: axes, keepDims: true))
     return try shifted - log(sum(exp(shifted), axes: axes, keepDims: true))
 }
+
+/// The mean and the population variance over `axes`.
+public func moments(_ x: Tensor, axes: [Int], keepDims: Bool = false) throws -> (
+    mean: Tensor, variance: Tensor
+) {
+    (try mean(x, axes: axes, keepDims: keepDims), try variance(x, axes: axes, keepDims: keepDims))
+}

@@ -130,7 +130,13 @@ struct IntegerPow: Primitive {
     let exponent: Int
     var name: String { "integerPow" }
 
-    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] { [inputs[0]] }
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        guard Int32(exactly: exponent) != nil else {
+            throw TensorError(
+                .argument, name, expected: "an exponent that fits into int32", got: "\(exponent)")
+        }
+        return [inputs[0]]
+    }
 
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
         let y = try self(primals[0])

@@ -1,14 +1,23 @@
 // Random vectors with a covariance, and random orthogonal matrices.
 
 extension PRNGKey {
+    /// How `multivariateNormal` takes the root of the covariance.
+    public enum CovarianceRoot: String, Sendable, CaseIterable {
+        /// The fastest; the covariance must be positive definite.
+        case cholesky
+        /// For covariances that are singular.
+        case eigh, svd
+    }
+
     /// Normal vectors.
     ///
     /// - Parameters:
     ///   - mean: `[…, n]`.
-    ///   - covariance: `[…, n, n]`, symmetric and positive definite; of its leading dimensions and those of `mean` the draw's shape is made.
+    ///   - covariance: `[…, n, n]`, symmetric; of its leading dimensions and those of `mean` the draw's shape is made.
     ///   - shape: the shape of the draw without the last axis; by default what the leading dimensions broadcast to.
     public func multivariateNormal(
-        mean: Tensor, covariance: Tensor, _ shape: Shape? = nil, dtype: DType? = nil
+        mean: Tensor, covariance: Tensor, _ shape: Shape? = nil, dtype: DType? = nil,
+        method: CovarianceRoot = .cholesky
     ) throws -> Tensor {
         let type = DType.promote(mean.dtype, covariance.dtype).floating
         let (mean, covariance) = (try mean.astype(type), try covariance.astype(type))
@@ -19,7 +28,17 @@ extension PRNGKey {
         }
         let batch = try drawShape(
             "multivariateNormal", [Shape(mean.shape.dropLast()), Shape(covariance.shape.dropLast(2))], shape)
-        let root = try cholesky(covariance)
+        let root: Tensor
+        switch method {
+        case .cholesky:
+            root = try cholesky(covariance)
+        case .eigh:
+            let (values, vectors) = try eigh(covariance)
+            root = try vectors * sqrt(expandDims(values, axis: -2))
+        case .svd:
+            let (u, s, _) = try svd(covariance)
+            root = try u * sqrt(expandDims(s, axis: -2))
+        }
         let normals = try normal(Shape(batch + [n]), dtype: dtype ?? type)
         return try mean + squeeze(matmul(root, expandDims(normals, axis: -1)), axes: [-1])
     }

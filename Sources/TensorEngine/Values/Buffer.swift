@@ -14,6 +14,10 @@ public final class Buffer: @unchecked Sendable {
     /// From this size on, memory is aligned to huge pages and asks for them (SPEED.md: 0 to 5 %).
     private static let hugePageBytes = 2 << 20
 
+    /// More than the machine has is never asked for: where memory is overcommitted, it would be given, and the process be killed
+    /// when it is used.
+    private static let largestByteCount = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+
     /// Uninitialised memory of `byteCount` bytes.
     ///
     /// - Throws: `TensorError` (resource) when the size is absurd or memory is exhausted.
@@ -21,7 +25,7 @@ public final class Buffer: @unchecked Sendable {
         let huge = byteCount >= 4 * Buffer.hugePageBytes
         let alignment = huge ? Buffer.hugePageBytes : Buffer.alignment
         let (rounded, overflow) = max(byteCount, 1).addingReportingOverflow(alignment - 1)
-        guard byteCount >= 0, !overflow, byteCount < 1 << 46,
+        guard byteCount >= 0, !overflow, byteCount <= Buffer.largestByteCount,
             let memory = aligned_alloc(alignment, rounded / alignment * alignment)
         else {
             throw TensorError(

@@ -89,6 +89,7 @@ extension Tensor {
 
     /// A tensor from the bytes of its dense row-major elements, little-endian.
     public init(bytes: UnsafeRawBufferPointer, type: TensorType) throws {
+        try TensorLimits.check(type, for: "Tensor")
         guard bytes.count == type.byteCount else {
             throw TensorError(
                 .shape, "Tensor", expected: "\(type.byteCount) bytes for \(type)", got: "\(bytes.count)")

@@ -14,6 +14,9 @@ struct PrimitiveCall {
     func results() throws -> [Tensor] {
         if let results = try created() { return results }
         if operands.count == 2, let results = try binary(operands[0], operands[1]) { return results }
+        if name == "where", operands.count == 3, let condition = operands[0] as? Tensor {
+            return [try select(condition, operands[1], operands[2])]
+        }
         guard tensors.count == operands.count else { throw NotBuilt("\(name) of literals") }
         if tensors.count == 1, let result = try unary(tensors[0]) { return [result] }
         if tensors.count == 1, let results = try reduction(tensors[0]) { return results }

@@ -201,7 +201,7 @@ extension KernelTests {
                     isChannelsFirst: true), layout)
             check(
                 Geometry(
-                    batch: 2, channels: 6, features: 300, input: [1, 9, 8], kernel: [1, 3, 3],
+                    batch: 2, channels: 6, features: 270, input: [1, 5, 4], kernel: [1, 3, 3],
                     low: [0, 2, 1],
                     high: [0, 2, 2], holes: [1, 2, 2]), layout)
             check(
@@ -213,6 +213,34 @@ extension KernelTests {
                 Geometry(
                     batch: 4, channels: 3, features: 32, input: [1, 16, 16], kernel: [1, 5, 5],
                     stride: [1, 2, 2], low: [0, 2, 2], high: [0, 2, 2]), layout)
+        }
+
+        @Test("Patches read in place: planes, steps, phases, margins on one side", arguments: Layout.allCases)
+        func inPlace(layout: Layout) {
+            for isChannelsFirst in [false, true] {
+                check(
+                    Geometry(
+                        batch: 2, channels: 8, features: 18, input: [3, 6, 12], kernel: [2, 3, 3],
+                        low: [1, 1, 1], high: [0, 1, 0], isChannelsFirst: isChannelsFirst), layout)
+                check(
+                    Geometry(
+                        batch: 3, channels: 9, features: 33, input: [1, 9, 21], kernel: [1, 2, 3],
+                        stride: [1, 3, 2], low: [0, -1, 2], high: [0, 1, -1], dilation: [1, 2, 1],
+                        isChannelsFirst: isChannelsFirst), layout)
+                check(
+                    Geometry(
+                        channels: 8, features: 5, input: [1, 5, 10], kernel: [1, 3, 3], low: [0, 2, 1],
+                        high: [0, 2, 2], holes: [1, 2, 2], isChannelsFirst: isChannelsFirst), layout)
+                // Kernels as large as the gradient of a kernel has them, with a stride between their elements.
+                check(
+                    Geometry(
+                        batch: 5, channels: 3, features: 20, input: [1, 12, 20], kernel: [1, 6, 10],
+                        low: [0, 1, 1], dilation: [1, 2, 2], isChannelsFirst: isChannelsFirst), layout)
+                check(
+                    Geometry(
+                        batch: 16, channels: 2, features: 16, input: [2, 5, 22], kernel: [1, 5, 22],
+                        low: [0, 1, 1], high: [0, 1, 1], isChannelsFirst: isChannelsFirst), layout)
+            }
         }
 
         @Test("Empty sums are zero; empty results are left alone", arguments: Layout.allCases)

@@ -2,6 +2,6 @@
 
 enum PrimitiveTable {
     static let all: [PrimitiveSample] =
-        unary + binary + selection + rearranging + reductions + indexing + updates + contractions
-        + linearAlgebra + random + controlFlow
+        unary + binary + special + selection + rearranging + reductions + cumulations + indexing + updates
+        + slidingWindows + contractions + convolutions + linearAlgebra + random + controlFlow
 }

@@ -56,21 +56,22 @@ extension PrimitiveTable {
         ) { _ in [PlainArray([3], values: [1, 1, 1])] },
     ]
 
-    private static let logical: [PrimitiveSample] = [true, false].flatMap { isAll in
-        [
+    private static let logical: [PrimitiveSample] = [ReduceLogical.Kind.and, .or, .xor].flatMap { kind in
+        @Sendable func combined(_ values: [Double]) -> Double {
+            switch kind {
+            case .and: values.allSatisfy { $0 != 0 } ? 1 : 0
+            case .or: values.contains { $0 != 0 } ? 1 : 0
+            case .xor: values.count { $0 != 0 } % 2 == 1 ? 1 : 0
+            }
+        }
+        return [
             PrimitiveSample(
-                ReduceLogical(axes: [0, 2], isAll: isAll), [conditions([2, 4, 2])], derivative: .missing
-            ) { x in
-                [
-                    x[0].reduced([0, 2]) {
-                        (isAll ? $0.allSatisfy { $0 != 0 } : $0.contains { $0 != 0 }) ? 1 : 0
-                    }
-                ]
-            },
+                ReduceLogical(axes: [0, 2], kind: kind), [conditions([2, 4, 2])], derivative: .missing
+            ) { x in [x[0].reduced([0, 2]) { combined(Array($0)) }] },
             PrimitiveSample(
-                ReduceLogical(axes: [1], isAll: isAll), "over nothing", [conditions([3, 0])],
+                ReduceLogical(axes: [1], kind: kind), "over nothing", [conditions([3, 0])],
                 derivative: .missing
-            ) { _ in [PlainArray([3], values: Array(repeating: isAll ? 1 : 0, count: 3))] },
+            ) { _ in [PlainArray([3], values: Array(repeating: combined([]), count: 3))] },
         ]
     }
 }

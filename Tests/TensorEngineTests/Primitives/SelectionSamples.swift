@@ -42,6 +42,33 @@ extension PrimitiveTable {
             Convert(dtype: .bool), "to bool", [numbers([3, 5], -50...50)], types: [.float32, .int8],
             derivative: .zero, isShapeFree: true
         ) { x in [x[0].map { $0 == 0 ? 0 : 1 }] },
+        // Narrower types saturate first, and wrap at their own width.
+        PrimitiveSample(
+            Convert(dtype: .int8), "to int8", [numbers([3, 5], -300...300)], types: [.float32, .bfloat16],
+            derivative: .zero, isShapeFree: true
+        ) { x in [x[0].map { min(max($0.rounded(.towardZero), -128), 127) }] },
+        PrimitiveSample(
+            Convert(dtype: .uint16), "to uint16", [numbers([3, 5], -3...70_000)], types: [.float32],
+            derivative: .zero, isShapeFree: true
+        ) { x in [x[0].map { min(max($0.rounded(.towardZero), 0), 65_535) }] },
+        PrimitiveSample(
+            Convert(dtype: .uint8), "int32 to uint8", [indices([3, 5], -1000...1000)], types: [],
+            derivative: .zero, isShapeFree: true
+        ) { x in [x[0].map { Double(UInt8(truncatingIfNeeded: Int($0))) }] },
+        PrimitiveSample(
+            BitcastMemory(dtype: .uint16), "int32 to pairs of uint16", [indices([3, 2], -70_000...70_000)],
+            types: [], derivative: .zero
+        ) { x in
+            [
+                PlainArray([3, 2, 2]) { k in
+                    Double(UInt32(bitPattern: Int32(x[0][[k[0], k[1]]])) >> (16 * UInt32(k[2])) & 0xFFFF)
+                }
+            ]
+        },
+        PrimitiveSample(
+            BitcastMemory(dtype: .uint16), "of nothing", [indices([0, 2], 0...1)], types: [],
+            derivative: .zero
+        ) { _ in [PlainArray([0, 2, 2], values: [])] },
         PrimitiveSample(
             Bitcast(dtype: .uint64), "float64 to uint64", [numbers([3, 5], 1...2)], types: [],
             derivative: .zero, isShapeFree: true, slack: 0

@@ -169,13 +169,18 @@ extension Fuzzer {
         ),
     ]
 
+    private static let counted: Call = {
+        let count: Int = $0.size()
+        return [try arange(count, dtype: $0.dtype())]
+    }
+
     private static let making: [(name: String, call: Call)] = [
         ("zeros", { [try zeros($0.shape(), dtype: $0.dtype())] }),
         ("full", { [try full($0.shape(), $0.number(), dtype: $0.dtype())] }),
         ("iota", { [try iota($0.dtype(), shape: $0.shape(), dimension: $0.int())] }),
-        ("arange", { [try arange($0.size(), dtype: $0.dtype())] }),
+        ("arange", counted),
         ("Tensor", { [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: $0.shape())] }),
-        ("Tensor of signs", { [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [-2, -3])] }),
+        ("Tensor of signs", { _ in [try Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [-2, -3])] }),
     ]
 
     private static let random: [(name: String, call: Call)] = [

@@ -1,0 +1,289 @@
+// The npy format: a line of Python that describes an array, then its bytes. https://numpy.org/neps/nep-0001-npy-format.html.
+import TensorEngine
+
+/// The bytes of an npy file with this array: those that `numpy.save` writes.
+///
+/// bfloat16 is written as NumPy does with `ml_dtypes`: as two bytes without a meaning, `<V2`. Read there, it needs
+/// `.view(ml_dtypes.bfloat16)`.
+public func npySerialize(_ array: StateArray) throws -> [UInt8] {
+    var sink = MemorySink()
+    try sink.write(Array(npyHeader(array)))
+    try sink.write(0..<array.byteCount, of: array)
+    return sink.bytes
+}
+
+/// The array of an npy file. Arrays in Fortran's order and of big-endian numbers are turned around; `V2` is read as bfloat16.
+///
+/// - Throws: `SerializationError`: (malformed) where the bytes are not what the format allows; (unsupported) for objects, text, dates and
+///   structured types.
+public func npyRestore(_ bytes: [UInt8]) throws -> StateArray { try npyRestore(bytes[...]) }
+
+func npyRestore(_ bytes: ArraySlice<UInt8>) throws -> StateArray {
+    let start = bytes.startIndex
+    func byte(_ offset: Int) -> Int { Int(bytes[start + offset]) }
+    guard bytes.count >= 10, bytes.prefix(6).elementsEqual(npyMagic), (1...3).contains(byte(6)), byte(7) == 0
+    else {
+        throw malformedNumPy(0, expected: "an npy file of version 1.0, 2.0 or 3.0", got: "other bytes")
+    }
+    let widths = byte(6) == 1 ? 2 : 4
+    guard bytes.count >= 8 + widths else {
+        throw malformedNumPy(8, expected: "the header's length", got: "the end")
+    }
+    let length = (0..<widths).reduce(0) { $0 | byte(8 + $1) << (8 * $1) }
+    let dataStart = 8 + widths + length
+    guard dataStart <= bytes.count else {
+        throw malformedNumPy(8, expected: "a header within the file", got: "\(length) bytes")
+    }
+    guard let text = String(validating: bytes[start + 8 + widths..<start + dataStart], as: UTF8.self) else {
+        throw malformedNumPy(8 + widths, expected: "a header in UTF-8", got: "other bytes")
+    }
+    var reader = NumPyHeaderReader(text, offset: 8 + widths)
+    let header = try reader.read()
+    let type = try NumPyType(descriptor: header.descriptor)
+    let data = bytes[(start + dataStart)...]
+    let (expected, overflow) = header.shape.elementCount.multipliedReportingOverflow(by: type.byteWidth)
+    guard !overflow, expected == data.count else {
+        throw malformedNumPy(
+            dataStart, expected: "the bytes of \(type.dtypeName) \(header.shape)", got: "\(data.count) bytes")
+    }
+    let isTurned = header.isFortranOrder && header.shape.rank > 1
+    guard type.isSwapped || isTurned else {
+        return try data.withUnsafeBytes {
+            try StateArray(dtypeName: type.dtypeName, shape: header.shape, bytes: $0)
+        }
+    }
+    let native = type.isSwapped ? swapped(data, width: type.partWidth) : Array(data)
+    let rowMajor = isTurned ? turned(native, header.shape, width: type.byteWidth) : native
+    return try rowMajor.withUnsafeBytes {
+        try StateArray(dtypeName: type.dtypeName, shape: header.shape, bytes: $0)
+    }
+}
+
+private let npyMagic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+
+/// NumPy's header of version 1.0: padded, so that the data is aligned to 64 bytes, with room for the first dimension to grow.
+func npyHeader(_ array: StateArray) -> [UInt8] {
+    let dimensions = array.shape.dimensions
+    let shape =
+        dimensions.count == 1
+        ? "(\(dimensions[0]),)" : "(\(dimensions.map(String.init).joined(separator: ", ")))"
+    var text =
+        "{'descr': '\(NumPyType.descriptor(dtypeName: array.dtypeName, width: array.elementByteWidth))', "
+    text += "'fortran_order': False, 'shape': \(shape), }"
+    if let first = dimensions.first {
+        text += String(repeating: " ", count: max(21 - String(first).count, 0))
+    }
+    // Shapes of at most 64 dimensions keep the length within the 16 bits of version 1.0.
+    let padding = 64 - (10 + text.utf8.count + 1) % 64
+    text += String(repeating: " ", count: padding) + "\n"
+    let length = UInt16(clamping: text.utf8.count)
+    return npyMagic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
+}
+
+/// An element type as npy names it.
+private struct NumPyType {
+    let dtypeName: String
+    let byteWidth: Int
+    /// True for numbers whose bytes stand the other way round.
+    let isSwapped: Bool
+
+    /// The width of what is swapped: complex numbers are two.
+    var partWidth: Int { dtypeName.hasPrefix("complex") ? byteWidth / 2 : byteWidth }
+
+    private static let kinds: [Character: String] = [
+        "b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex",
+    ]
+
+    init(descriptor: String) throws {
+        func refuse() -> SerializationError {
+            SerializationError(
+                .unsupported, "npyRestore",
+                expected: "bools, integers, floats or complex numbers, such as '<f4'",
+                got: "the type '\(descriptor.prefix(64))'",
+                fix: "Convert the array first: array.astype('<f4').")
+        }
+        let characters = Array(descriptor)
+        guard (3...4).contains(characters.count), ["<", ">", "|", "="].contains(characters[0]),
+            let width = Int(String(characters[2...])), width > 0
+        else { throw refuse() }
+        byteWidth = width
+        isSwapped = characters[0] == ">" && width > 1
+        if characters[1] == "V", width == 2, !isSwapped {
+            dtypeName = "bfloat16"
+            return
+        }
+        guard let kind = Self.kinds[characters[1]] else { throw refuse() }
+        dtypeName = kind == "bool" ? kind : "\(kind)\(8 * width)"
+        let isKnown =
+            DType(name: dtypeName)?.byteWidth == width
+            || StateArray.ComplexPrecision(rawValue: dtypeName)?.byteWidth == width
+        guard isKnown, kind != "bool" || width == 1 else { throw refuse() }
+    }
+
+    static func descriptor(dtypeName: String, width: Int) -> String {
+        if dtypeName == "bfloat16" { return "<V2" }
+        let kind = dtypeName == "bool" ? "b" : dtypeName.prefix { $0.isLetter }.prefix(1)
+        return (width == 1 ? "|" : "<") + kind + "\(width)"
+    }
+}
+
+func malformedNumPy(_ offset: Int, expected: String, got: String) -> SerializationError {
+    SerializationError(
+        .malformed, "npyRestore", byteOffset: offset, expected: expected, got: got,
+        fix: "The bytes are damaged, cut short, or not an npy file.")
+}
+
+private func swapped(_ bytes: ArraySlice<UInt8>, width: Int) -> [UInt8] {
+    var result = Array(bytes)
+    for start in stride(from: 0, to: result.count - width + 1, by: width) {
+        result[start..<start + width].reverse()
+    }
+    return result
+}
+
+/// Elements with the first index running fastest, as those with the last one running fastest.
+private func turned(_ bytes: [UInt8], _ shape: Shape, width: Int) -> [UInt8] {
+    var strides: [Int] = []
+    var running = width
+    for dimension in shape.dimensions {
+        strides.append(running)
+        running *= dimension
+    }
+    return [UInt8](unsafeUninitializedCapacity: bytes.count) { result, count in
+        var index = [Int](repeating: 0, count: shape.rank)
+        var source = 0
+        count = 0
+        while count < bytes.count {
+            for offset in 0..<width { result[count + offset] = bytes[source + offset] }
+            count += width
+            var axis = shape.rank - 1
+            while axis >= 0 {
+                index[axis] += 1
+                source += strides[axis]
+                if index[axis] < shape[axis] { break }
+                source -= strides[axis] * shape[axis]
+                index[axis] = 0
+                axis -= 1
+            }
+        }
+    }
+}
+
+/// Reads the header: a Python dictionary of just three entries.
+private struct NumPyHeaderReader {
+    private let characters: [UInt8]
+    private var position = 0
+    private let offset: Int
+
+    init(_ text: String, offset: Int) {
+        characters = Array(text.utf8)
+        self.offset = offset
+    }
+
+    mutating func read() throws -> (descriptor: String, isFortranOrder: Bool, shape: Shape) {
+        var (descriptor, isFortranOrder, shape): (String?, Bool?, Shape?)
+        try expect("{")
+        while !take("}") {
+            let key = try string()
+            try expect(":")
+            switch key {
+            case "descr" where descriptor == nil:
+                skipSpace()
+                if position < characters.count, characters[position] == UInt8(ascii: "[") {
+                    throw SerializationError(
+                        .unsupported, "npyRestore", expected: "an array of numbers", got: "a structured type",
+                        fix: "Save each field as an array of its own.")
+                }
+                descriptor = try string()
+            case "fortran_order" where isFortranOrder == nil: isFortranOrder = try bool()
+            case "shape" where shape == nil: shape = try tuple()
+            default: throw malformed("descr, fortran_order and shape, each once")
+            }
+            guard take(",") else {
+                try expect("}")
+                break
+            }
+        }
+        skipSpace()
+        guard position == characters.count, let descriptor, let isFortranOrder, let shape else {
+            throw malformed("descr, fortran_order and shape, and nothing else")
+        }
+        return (descriptor, isFortranOrder, shape)
+    }
+
+    private mutating func tuple() throws -> Shape {
+        try expect("(")
+        var dimensions: [Int] = []
+        while !take(")") {
+            dimensions.append(try integer())
+            guard dimensions.count <= 64 else { throw malformed("at most 64 dimensions") }
+            // Python's `(3)` is a number in brackets, not a tuple.
+            guard take(",") else {
+                guard dimensions.count > 1 else { throw malformed("a comma behind a single dimension") }
+                try expect(")")
+                break
+            }
+        }
+        return Shape(dimensions)
+    }
+
+    private mutating func integer() throws -> Int {
+        skipSpace()
+        let start = position
+        while position < characters.count, (0x30...0x39).contains(characters[position]) { position += 1 }
+        guard let value = Int(String(decoding: characters[start..<position], as: UTF8.self)) else {
+            throw malformed("an integer from 0, of 63 bits")
+        }
+        // Files written by Python 2 have long integers.
+        if position < characters.count, characters[position] == UInt8(ascii: "L") { position += 1 }
+        return value
+    }
+
+    private mutating func bool() throws -> Bool {
+        skipSpace()
+        for (word, value) in [("True", true), ("False", false)]
+        where characters[position...].starts(with: word.utf8) {
+            position += word.utf8.count
+            return value
+        }
+        throw malformed("True or False")
+    }
+
+    private mutating func string() throws -> String {
+        skipSpace()
+        guard position < characters.count,
+            [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(characters[position])
+        else {
+            throw malformed("a text in quotes")
+        }
+        let (quote, start) = (characters[position], position + 1)
+        guard let end = characters[start...].firstIndex(of: quote) else {
+            throw malformed("the end of a text")
+        }
+        position = end + 1
+        return String(decoding: characters[start..<end], as: UTF8.self)
+    }
+
+    private mutating func skipSpace() {
+        while position < characters.count, [0x20, 0x09, 0x0A].contains(characters[position]) { position += 1 }
+    }
+
+    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+        skipSpace()
+        guard position < characters.count, characters[position] == UInt8(ascii: character) else {
+            return false
+        }
+        position += 1
+        return true
+    }
+
+    private mutating func expect(_ character: Unicode.Scalar) throws {
+        guard take(character) else { throw malformed("'\(character)'") }
+    }
+
+    private func malformed(_ expected: String) -> SerializationError {
+        malformedNumPy(
+            offset + position, expected: expected,
+            got: position < characters.count ? "byte \(characters[position])" : "the header's end")
+    }
+}

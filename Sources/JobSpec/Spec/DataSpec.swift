@@ -9,6 +9,11 @@ package enum SourceSpec: Sendable, Hashable {
         package var inputs: DatasetReference
         /// Where inputs are an array, the array of its targets; nil if the inputs' file has them or they are the inputs.
         package var target: DatasetReference?
+
+        package init(inputs: DatasetReference, target: DatasetReference? = nil) {
+            self.inputs = inputs
+            self.target = target
+        }
     }
 }
 

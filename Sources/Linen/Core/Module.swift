@@ -197,7 +197,8 @@ open class Module: ModuleMethods {
                 got: known.isEmpty ? "no variables" : "the collections \(known)",
                 fix: isLeftOutside
                     ? "The lifted transformation around it passes on other collections only: name 'params' in variableAxes."
-                    : "Pass the variables that initialize returned, [\"params\": …].", path: scope.displayPath)
+                    : "Pass the variables that initialize returned, [\"params\": …].", path: scope.displayPath
+            )
         }
         let names = region.store.branch("params", region.relativePath(scope))?.names ?? []
         throw ModuleError(

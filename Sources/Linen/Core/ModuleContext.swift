@@ -152,7 +152,8 @@ final class ModuleContext: @unchecked Sendable {
             throw ModuleError(
                 .misplaced, "variable", expected: "a variable of \(regions.last?.displayPath ?? "/")",
                 got: "a change of '\(name)' in collection '\(collection)' of another module",
-                fix: "A lifted transformation changes variables of its own module only. Lift a module that contains both.",
+                fix:
+                    "A lifted transformation changes variables of its own module only. Lift a module that contains both.",
                 path: scope.displayPath)
         }
         try region.store.set(collection, region.relativePath(scope), name, value)

@@ -28,7 +28,8 @@ extension Module {
 
 /// A layer whose inner values gradients compute again instead of keeping them: see `Module.remat`. Its variables are the layer's,
 /// at this module's place. Automatic names begin with `Checkpoint`, remat's other name.
-public final class Remat<Inner: Layer>: Module, Layer where Inner.Input: TensorTree, Inner.Output: TensorTree {
+public final class Remat<Inner: Layer>: Module, Layer
+where Inner.Input: TensorTree, Inner.Output: TensorTree {
     public let layer: Inner
 
     public init(_ layer: Inner, name: String? = nil) {
@@ -76,7 +77,8 @@ extension Module {
     ) throws -> Carry {
         guard let length = lengths.first else { return try body(initial) }
         let variables = ScanVariables(axes: [.all: 0], splitRNGs: [.all: true])
-        return try scan(initial: initial, over: [Tensor](), length: length, variables: variables) { carry, _ in
+        return try scan(initial: initial, over: [Tensor](), length: length, variables: variables) {
+            carry, _ in
             if lengths.count == 1 { return (try body(carry), [Tensor]()) }
             let next = try self.remat(carry) {
                 try self.rematScan(initial: $0, lengths: Array(lengths.dropFirst()), body)
@@ -118,7 +120,8 @@ private struct StepTree<First: TensorTree, Second: TensorTree>: TensorTree {
 
     func replacingLeaves(from leaves: inout LeafCursor) throws -> StepTree {
         StepTree(
-            first: try first.replacingLeaves(from: &leaves), second: try second.replacingLeaves(from: &leaves))
+            first: try first.replacingLeaves(from: &leaves), second: try second.replacingLeaves(from: &leaves)
+        )
     }
 }
 

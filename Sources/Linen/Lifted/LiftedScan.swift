@@ -99,7 +99,9 @@ private struct LiftedScan {
         }
         let streams = variables.splitRNGs.keys(lifting.randomKeys)
         let splitKeys = try FrozenDict(
-            streams.filter { $0.value.isSplit }.map { ($0.key, .tensor(try $0.value.key.splitData([length]))) })
+            streams.filter { $0.value.isSplit }.map {
+                ($0.key, .tensor(try $0.value.key.splitData([length])))
+            })
 
         func iteration(
             _ shared: FrozenDict, _ carried: FrozenDict, _ slice: Tree, _ carry: [Tensor]

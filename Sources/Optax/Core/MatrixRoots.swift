@@ -46,7 +46,7 @@ public func powerIteration(
     let (value, vector) = try powerIteration(
         { try $0.map { try matmul(matrix, $0) } }, start: .tensor(start.astype(matrix.dtype)),
         iterations: iterations, tolerance: tolerance)
-    return (value, try vector.tensor ?? start)
+    return (value, vector.tensor ?? start)
 }
 
 /// `matrix^(-1/p)` for a symmetric positive semidefinite matrix `[n, n]`, by coupled Newton iterations in float32 (Guo & Higham, 2006):

@@ -26,7 +26,7 @@ struct ArenaPlan {
         }
 
         var offsets = [Int?](repeating: nil, count: buffers.count)
-        var gaps: [(offset: Int, size: Int)] = []
+        var gaps = ArenaGaps()
         var end = 0
         func rounded(_ size: Int) -> Int {
             (max(size, 1) + ArenaPlan.alignment - 1) / ArenaPlan.alignment * ArenaPlan.alignment
@@ -36,12 +36,8 @@ struct ArenaPlan {
             where buffers[buffer].source == .temporary && first[buffer] == position && offsets[buffer] == nil
             {
                 let size = rounded(buffers[buffer].byteCount)
-                let best = gaps.indices.filter { gaps[$0].size >= size }.min { gaps[$0].size < gaps[$1].size }
-                if let best {
-                    offsets[buffer] = gaps[best].offset
-                    gaps[best].offset += size
-                    gaps[best].size -= size
-                    if gaps[best].size == 0 { gaps.remove(at: best) }
+                if let place = gaps.take(size) {
+                    offsets[buffer] = place
                 } else {
                     offsets[buffer] = end
                     end += size
@@ -49,7 +45,7 @@ struct ArenaPlan {
             }
             for buffer in ending[position] {
                 guard let offset = offsets[buffer] else { continue }
-                ArenaPlan.release(offset, rounded(buffers[buffer].byteCount), into: &gaps)
+                gaps.release(offset, rounded(buffers[buffer].byteCount))
             }
         }
         self.offsets = offsets
@@ -62,25 +58,6 @@ struct ArenaPlan {
         steps.flatMap { step -> [[Int]] in
             let own = step.reads + step.writes
             return step.bodies.isEmpty ? [own] : [own] + step.bodies.flatMap(touches) + [own]
-        }
-    }
-
-    /// Adds a gap to the list, which is sorted by offset, and joins it with its neighbours.
-    private static func release(_ offset: Int, _ size: Int, into gaps: inout [(offset: Int, size: Int)]) {
-        var low = 0
-        var high = gaps.count
-        while low < high {
-            let middle = (low + high) / 2
-            if gaps[middle].offset < offset { low = middle + 1 } else { high = middle }
-        }
-        gaps.insert((offset, size), at: low)
-        if low + 1 < gaps.count, gaps[low].offset + gaps[low].size == gaps[low + 1].offset {
-            gaps[low].size += gaps[low + 1].size
-            gaps.remove(at: low + 1)
-        }
-        if low > 0, gaps[low - 1].offset + gaps[low - 1].size == gaps[low].offset {
-            gaps[low - 1].size += gaps[low].size
-            gaps.remove(at: low)
         }
     }
 }

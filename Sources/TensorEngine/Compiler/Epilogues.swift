@@ -16,8 +16,8 @@ struct Epilogues {
     private var needs: [[Int]] = []
     /// By step: the program's inputs of more than one element that it reads.
     private var inputs: [[Int]] = []
-    /// By program input: the steps that read it.
-    private var readers: [[Int]]
+    /// By program input: how many steps read it that are not emitted yet.
+    private var pendingReaders: [Int]
     private var isEmitted: [Bool]
     /// By step: how many others read its results, and whether the program returns one.
     private var readerCount: [Int]
@@ -27,7 +27,7 @@ struct Epilogues {
         self.program = program
         self.order = order
         producer = Array(repeating: -1, count: program.types.count)
-        readers = Array(repeating: [], count: program.inputs.count)
+        pendingReaders = Array(repeating: 0, count: program.inputs.count)
         isEmitted = Array(repeating: false, count: order.count)
         readerCount = Array(repeating: 0, count: order.count)
         isOutput = Array(repeating: false, count: order.count)
@@ -46,14 +46,19 @@ struct Epilogues {
             }
             for earlier in cheap { emit(earlier) }
             steps.append(.product(equation, epilogue: positions, isKept: isKept(step)))
-            isEmitted[step] = true
-            isEmitted[group] = true
+            markEmitted(step)
+            markEmitted(group)
         }
     }
 
     private mutating func emit(_ step: Int) {
         steps.append(order[step])
+        markEmitted(step)
+    }
+
+    private mutating func markEmitted(_ step: Int) {
         isEmitted[step] = true
+        for input in inputs[step] { pendingReaders[input] -= 1 }
     }
 
     private func equations(_ step: FusionGroups.Step) -> [Int] {
@@ -105,7 +110,7 @@ struct Epilogues {
             for source in needed { readerCount[source] += 1 }
             needs.append(needed.sorted())
             inputs.append(read.sorted())
-            for input in read { readers[input].append(number) }
+            for input in read { pendingReaders[input] += 1 }
         }
         for variable in program.outputs where producer[variable.index] >= 0 {
             isOutput[producer[variable.index]] = true
@@ -165,9 +170,7 @@ struct Epilogues {
         let isAhead = found.contains { $0 > product } || group > product + 1
         if isAhead {
             for input in inputs[group] {
-                guard readers[input].allSatisfy({ isEmitted[$0] || $0 == group || $0 == product }) else {
-                    return nil
-                }
+                guard pendingReaders[input] == (inputs[product].contains(input) ? 2 : 1) else { return nil }
             }
         }
         return found.sorted()

@@ -12,6 +12,8 @@ struct Lowering {
     /// The equation that defines each variable, -1 for inputs and constants.
     private var definition: [Int]
     private var constantValues: [Tensor?]
+    /// The scalar constant that each variable repeats, or is; -1 for others.
+    private var scalarSource: [Int]
     /// Values that must be in memory: read by another step, or through a view, or returned.
     private var isStored: [Bool]
     /// The first output that each variable is, -1 for none.
@@ -32,6 +34,7 @@ struct Lowering {
         operands = Array(repeating: nil, count: program.types.count)
         definition = Array(repeating: -1, count: program.types.count)
         constantValues = Array(repeating: nil, count: program.types.count)
+        scalarSource = Array(repeating: -1, count: program.types.count)
         isStored = Array(repeating: false, count: program.types.count)
         outputIndex = Array(repeating: -1, count: program.types.count)
 
@@ -52,7 +55,13 @@ struct Lowering {
             if outputIndex[variable.index] < 0 { outputIndex[variable.index] = k }
         }
         for (variable, operand) in zip(program.inputs, inputs) { operands[variable.index] = operand }
-        for (variable, value) in program.constants { constantValues[variable.index] = value }
+        for (variable, value) in program.constants {
+            constantValues[variable.index] = value
+            if value.shape.elementCount == 1 { scalarSource[variable.index] = variable.index }
+        }
+        for equation in program.equations where equation.primitive is BroadcastInDim {
+            scalarSource[equation.outputs[0].index] = scalarSource[equation.inputs[0].index]
+        }
     }
 
     /// Emits the steps.
@@ -167,7 +176,7 @@ struct Lowering {
                     continue
                 }
                 let register: Register
-                if let scalar = try scalarConstant(variable) {
+                if let scalar = scalarConstant(variable) {
                     register = try code.constant(scalar)
                 } else if variable == product {
                     // A place of its own among the operands; where it lies is the product's business.
@@ -315,15 +324,8 @@ struct Lowering {
     }
 
     /// The value of a scalar constant, also behind broadcasts.
-    private func scalarConstant(_ variable: Variable) throws -> Tensor? {
-        var current = variable
-        while true {
-            if let value = constantValues[current.index] {
-                return value.shape.elementCount == 1 ? value : nil
-            }
-            let position = definition[current.index]
-            guard position >= 0, program.equations[position].primitive is BroadcastInDim else { return nil }
-            current = program.equations[position].inputs[0]
-        }
+    private func scalarConstant(_ variable: Variable) -> Tensor? {
+        let source = scalarSource[variable.index]
+        return source < 0 ? nil : constantValues[source]
     }
 }

@@ -213,7 +213,13 @@ struct Reverse: Primitive {
     let axes: [Int]
     var name: String { "reverse" }
 
-    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] { [inputs[0]] }
+    func outputTypes(_ inputs: [TensorType]) throws -> [TensorType] {
+        guard Set(axes).count == axes.count, axes.allSatisfy(inputs[0].shape.indices.contains) else {
+            throw TensorError(
+                .argument, name, expected: "distinct axes of \(inputs[0].shape)", got: "\(axes)")
+        }
+        return [inputs[0]]
+    }
 
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
         ([try self(primals[0])], [try tangents[0].map { try self($0) }])

@@ -47,14 +47,22 @@ extension PrimitiveTable {
     private static let none = WindowSlider(
         window: [7, 1], strides: [1, 1], low: [0, 0], high: [0, 0], dilation: [1, 1], windowDilation: [1, 1])
 
-    static let slidingWindows: [PrimitiveSample] =
-        sliders.flatMap { name, slider in
-            reduction(.add, name, slider, 0) { $0 + $1 } + reduction(.multiply, name, slider, 1) { $0 * $1 }
-                + reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) }
-                + reduction(.min, name, slider, .infinity) { Swift.min($0, $1) }
-                + [.max, .min].flatMap { selection($0, name, slider) }
-        }
-        + [WindowReduction.add, .multiply, .max, .min].map { reduction in
+    static let slidingWindows: [PrimitiveSample] = slidingReductions + choices + windowsOfNothing
+
+    private static let slidingReductions: [PrimitiveSample] = sliders.flatMap { name, slider in
+        [
+            reduction(.add, name, slider, 0) { $0 + $1 }, reduction(.multiply, name, slider, 1) { $0 * $1 },
+            reduction(.max, name, slider, -.infinity) { Swift.max($0, $1) },
+            reduction(.min, name, slider, .infinity) { Swift.min($0, $1) },
+        ]
+    }
+
+    private static let choices: [PrimitiveSample] = sliders.flatMap { name, slider in
+        selection(.max, name, slider) + selection(.min, name, slider)
+    }
+
+    private static let windowsOfNothing: [PrimitiveSample] =
+        [WindowReduction.add, .multiply, .max, .min].map { reduction in
             PrimitiveSample(
                 ReduceWindow(slider: none, reduction: reduction), "\(reduction), no window fits: nothing",
                 [numbers([4, 3])], types: [.float32, .int32]
@@ -73,24 +81,17 @@ extension PrimitiveTable {
     private static func reduction(
         _ reduction: WindowReduction, _ name: String, _ slider: WindowSlider, _ identity: Double,
         _ combine: @escaping @Sendable (Double, Double) -> Double
-    ) -> [PrimitiveSample] {
-        [
-            PrimitiveSample(
-                ReduceWindow(slider: slider, reduction: reduction), "\(reduction) \(name)",
-                [distinct([4, 5])], types: [.float32], slack: 10
-            ) { x in
-                let (output, places) = slider.windows([4, 5])
-                return [
-                    PlainArray(
-                        output,
-                        values: places.map { window in
-                            window.reduce(identity) { total, index in
-                                index.map { combine(total, x[0][$0]) } ?? total
-                            }
-                        })
-                ]
+    ) -> PrimitiveSample {
+        PrimitiveSample(
+            ReduceWindow(slider: slider, reduction: reduction), "\(reduction) \(name)", [distinct([4, 5])],
+            types: [.float32], slack: 10
+        ) { x in
+            let (output, places) = slider.windows([4, 5])
+            let values = places.map { window in
+                window.reduce(identity) { total, index in index.map { combine(total, x[0][$0]) } ?? total }
             }
-        ]
+            return [PlainArray(output, values: values)]
+        }
     }
 
     /// The first extremum of the key in each window.
@@ -117,10 +118,10 @@ extension PrimitiveTable {
                 [numbers([4, 5]), distinct([4, 5])]
             ) { x in
                 let (output, places) = slider.windows([4, 5])
-                return [
-                    PlainArray(
-                        output, values: places.map { choice($0, x[1], reduction).map { x[0][$0] } ?? 0 })
-                ]
+                let values = places.map { window -> Double in
+                    choice(window, x[1], reduction).map { x[0][$0] } ?? 0
+                }
+                return [PlainArray(output, values: values)]
             },
             PrimitiveSample(
                 SelectAndScatter(slider: slider, reduction: reduction), "\(reduction) \(name)",

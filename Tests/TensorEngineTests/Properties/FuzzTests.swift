@@ -22,7 +22,7 @@ private let largestRun = 1 << 16
             var fuzzer = Fuzzer(seed: seed)
             for number in 0..<30 {
                 log.write("seed \(seed), call \(number)")
-                fuzzer.step(Fuzzer.calls, log: log)
+                fuzzer.step(Fuzzer.calls + Fuzzer.families, log: log)
             }
         }
     }
@@ -43,7 +43,7 @@ private let largestRun = 1 << 16
                 fuzzer.add(x)
                 for number in 0..<12 {
                     log.write("seed \(seed) traced, call \(number)")
-                    fuzzer.step(Fuzzer.calls, log: log)
+                    fuzzer.step(Fuzzer.calls + Fuzzer.families, log: log)
                 }
                 let results = fuzzer.results
                 fuzzer.forget()

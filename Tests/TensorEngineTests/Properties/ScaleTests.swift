@@ -33,7 +33,9 @@ private let chains = [
     // All of them live until the end, when they are read from the first to the last.
     Chain(name: "as many values at once", perTurn: 3) { x, turns in
         var values: [Tensor] = []
-        for turn in 0..<turns { values.append(try ReduceSum(axes: [0])(Binary.mul(x, turn == 0 ? x : x))) }
+        for turn in 0..<turns {
+            values.append(try ReduceSum(axes: [0])(Binary.mul(x, full([4], Double(turn)))))
+        }
         var total = values[0]
         for (k, value) in values.enumerated() {
             total =
@@ -56,15 +58,31 @@ private let chains = [
         return total
     },
     Chain(name: "broadcasts of broadcasts", perTurn: 2) { x, turns in
-        var y = try full([], 1)
-        var total = try sum(x)
-        for turn in 0..<turns {
-            y =
-                try turn % 2 == 0
-                ? BroadcastInDim(shape: [1], dimensions: [])(y) : Reshape(shape: [])(y)
-            if turn % 2 == 1 { total = try Binary.add(total, y) }
+        var (y, total) = (try Unary.tanh(x), x)
+        for _ in 0..<turns {
+            y = try BroadcastInDim(shape: [4], dimensions: [0])(y)
+            total = try Binary.add(total, y)
         }
+        return try sum(total)
+    },
+    // Half of the values end early, each beside one that stays: as many gaps as values.
+    Chain(name: "gaps between values", perTurn: 6) { x, turns in
+        var (early, late): ([Tensor], [Tensor]) = ([], [])
+        for turn in 0..<(turns / 2) {
+            let value = try ReduceSum(axes: [0])(Binary.mul(x, full([4], Double(turn))))
+            if turn % 2 == 0 { early.append(value) } else { late.append(value) }
+        }
+        var total = try sum(x)
+        for value in early { total = try ReduceSum(axes: [0])(reshape(total + value, [1])) }
+        for value in late { total = try ReduceSum(axes: [0])(reshape(total + value, [1])) }
         return total
+    },
+    // The same input at every step, as in a recurrent network that is not a loop.
+    Chain(name: "products with one matrix", perTurn: 5) { x, turns in
+        var y = try reshape(x, [2, 2])
+        let weights = y
+        for _ in 0..<turns { y = try Unary.tanh(Binary.add(matmul(y, weights), weights)) }
+        return try sum(y)
     },
 ]
 

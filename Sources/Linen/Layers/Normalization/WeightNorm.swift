@@ -48,7 +48,9 @@ public final class WeightNorm: Module, Layer {
             read: { variables in
                 FrozenDict(
                     try variables.sortedEntries.map { collection, tree in
-                        let normalized = try tree.mapWithPath(prefix: layerName) { try self.normalized($0, $1) }
+                        let normalized = try tree.mapWithPath(prefix: layerName) {
+                            try self.normalized($0, $1)
+                        }
                         return (collection, normalized)
                     })
             },

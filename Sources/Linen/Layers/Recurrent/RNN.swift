@@ -124,7 +124,8 @@ private struct Sequences {
     /// Each sequence backwards; with lengths, only what counts of it, and what is beyond stays behind that.
     func flipped(_ x: Tensor) throws -> Tensor {
         guard let lengths else { return try flip(x, axes: [timeAxis]) }
-        try requireLengths(lengths, batch: x.shape.enumerated().filter { $0.offset != timeAxis }.map(\.element))
+        try requireLengths(
+            lengths, batch: x.shape.enumerated().filter { $0.offset != timeAxis }.map(\.element))
         let steps = x.shape[timeAxis]
         if steps == 0 { return x }
         let shape = x.shape.enumerated().map { axis, size in

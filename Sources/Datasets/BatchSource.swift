@@ -27,38 +27,18 @@ package struct BatchSource: Sendable {
         return start..<min(data.rows, start + batchSize)
     }
 
-    /// Copies a batch. `order` is the row at each position of the epoch, nil for the order of the rows. The
-    /// buffers hold at least [count, features] and [count, outputs]; `count` is that of `positions`.
+    /// Copies a batch. `order` is the row at each position of the epoch, nil for the order of the rows. The buffers hold at least
+    /// `count` rows of inputs and of targets, all of whose elements are 4 bytes wide; `count` is that of `positions`.
     package func copyInputs(
-        ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableBufferPointer<Float>
+        ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableRawBufferPointer
     ) throws {
-        let batch = try Batch(self, index, order: order)
-        try batch.check(width: data.features, buffer: buffer.count)
-        data.inputs.withUnsafeBytes {
-            batch.copy($0, width: data.features, into: UnsafeMutableRawBufferPointer(buffer))
-        }
+        try Batch(self, index, order: order).copy(data.inputs, into: buffer)
     }
 
-    package func copyLabels(
-        ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableBufferPointer<Int32>
+    package func copyTargets(
+        ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableRawBufferPointer
     ) throws {
-        guard case .classes(let labels) = data.target else {
-            throw DatasetError("the target has numbers, not class labels")
-        }
-        let batch = try Batch(self, index, order: order)
-        try batch.check(width: 1, buffer: buffer.count)
-        labels.withUnsafeBytes { batch.copy($0, width: 1, into: UnsafeMutableRawBufferPointer(buffer)) }
-    }
-
-    package func copyValues(
-        ofBatch index: Int, order: [Int32]?, into buffer: UnsafeMutableBufferPointer<Float>
-    ) throws {
-        guard case .values(let values, let outputs) = data.target else {
-            throw DatasetError("the target has class labels, not numbers")
-        }
-        let batch = try Batch(self, index, order: order)
-        try batch.check(width: outputs, buffer: buffer.count)
-        values.withUnsafeBytes { batch.copy($0, width: outputs, into: UnsafeMutableRawBufferPointer(buffer)) }
+        try Batch(self, index, order: order).copy(data.target, into: buffer)
     }
 }
 
@@ -83,25 +63,29 @@ private struct Batch {
         }
     }
 
-    /// Throws unless a buffer of so many elements holds the batch.
-    func check(width: Int, buffer elements: Int) throws {
-        guard elements >= positions.count * width else {
+    /// Copies the rows of a column.
+    func copy(_ column: DataColumn, into target: UnsafeMutableRawBufferPointer) throws {
+        let (width, stride) = (column.width * Batch.elementBytes, column.stride * Batch.elementBytes)
+        guard target.count >= positions.count * width else {
             throw DatasetError(
-                "a batch of \(positions.count) rows of \(width) does not fit a buffer of \(elements)")
+                "a batch of \(positions.count) rows of \(column.width) does not fit a buffer of \(target.count) bytes"
+            )
+        }
+        guard width > 0, let to = target.baseAddress else { return }
+        try column.values.withBytes { source in
+            let first = column.offset * Batch.elementBytes
+            guard positions.isEmpty || first + (largestRow * stride) + width <= source.count,
+                let from = source.baseAddress
+            else { throw DatasetError("the data has \(source.count) bytes, a row ends behind them") }
+            for (offset, position) in positions.enumerated() {
+                let row = order.map { Int($0[position]) } ?? position
+                (to + offset * width).copyMemory(from: from + first + row * stride, byteCount: width)
+            }
         }
     }
 
-    /// Copies the rows of `width` elements from the whole source, whose rows lie one after the other.
-    func copy(_ source: UnsafeRawBufferPointer, width: Int, into target: UnsafeMutableRawBufferPointer) {
-        let rowBytes = width * Batch.elementBytes
-        guard rowBytes > 0, let from = source.baseAddress, let to = target.baseAddress else { return }
-        guard let order else {
-            to.copyMemory(from: from + positions.lowerBound * rowBytes, byteCount: positions.count * rowBytes)
-            return
-        }
-        for (offset, position) in positions.enumerated() {
-            (to + offset * rowBytes).copyMemory(
-                from: from + Int(order[position]) * rowBytes, byteCount: rowBytes)
-        }
+    private var largestRow: Int {
+        guard let order else { return max(0, positions.upperBound - 1) }
+        return order[positions].max().map { Int($0) } ?? 0
     }
 }

@@ -1,54 +1,81 @@
-// What planning a job must know of its data: numbers of rows and columns, and whether spec and files fit.
+// What planning a job must know of its data: shapes and numbers of rows, and whether spec and files fit.
 
 import JobSpec
 import OrderedCollections
 
 package struct DataShape: Sendable, Hashable {
-    /// Input columns.
-    package var features: Int
-    /// Length of a row of the target: 1 for class labels.
-    package var outputs: Int
-    /// The largest class label and one more; nil if the target is no label.
+    /// Of the inputs of one row, and of its target; empty for class labels.
+    package var inputShape: [Int]
+    package var targetShape: [Int]
+    package var inputIsInteger: Bool
+    package var targetIsInteger: Bool
+    /// The largest class label or token and one more; nil if the target is neither.
     package var classes: Int?
+    /// Number of tokens that the inputs can be; nil if they are none.
+    package var vocabulary: Int?
     package var trainRows: Int
     package var validationRows: Int?
     package var batchesPerEpoch: Int
+    /// Memory of the data as it is trained on.
+    package var byteCount: Int
 
-    /// Reads the schemas of the spec's datasets (the whole files, but keeps nothing of them). `schema` may give one
-    /// that is known already.
+    /// Elements of the inputs of one row.
+    package var features: Int { inputShape.reduce(1, *) }
+    /// Elements of the target of one row: 1 for class labels.
+    package var outputs: Int { targetShape.reduce(1, *) }
+
+    /// Reads what the spec's files hold. `schema` may give what is known already.
     package init(
-        _ spec: JobSpec, schema: (DatasetReference) throws(DatasetError) -> TableSchema
+        _ spec: JobSpec, schema: (DatasetReference) throws(DatasetError) -> FileSchema
     ) throws(SpecErrors) {
         var problems: [SpecProblem] = []
-        var schemas: [DatasetReference: TableSchema] = [:]
-        func table(_ source: SourceSpec, at pointer: String) -> SourceShape? {
+        var schemas: [DatasetReference: FileSchema] = [:]
+        func known(_ reference: DatasetReference) throws(DatasetError) -> FileSchema {
+            if let schema = schemas[reference] { return schema }
+            let found = try schema(reference)
+            schemas[reference] = found
+            return found
+        }
+        func sketch(_ source: SourceSpec, at pointer: String, vocabulary: [UInt32]?) -> DataSketch? {
             switch source {
             case .generator(let generator):
-                return SourceShape(generator)
-            case .dataset(let reference, let split):
+                return DataSketch(generator)
+            case .dataset(let files, let split):
                 do throws(DatasetError) {
-                    let table: TableSchema
-                    if let known = schemas[reference] { table = known } else { table = try schema(reference) }
-                    schemas[reference] = table
-                    return SourceShape(spec, table, reference, split, at: pointer, &problems)
+                    let inputs = try known(files.inputs)
+                    let target: FileSchema?
+                    if let reference = files.target { target = try known(reference) } else { target = nil }
+                    var sketch = DataSketch(spec, inputs, target, files, split, at: pointer, &problems)
+                    if problems.isEmpty {
+                        sketch.transform(spec.data.transforms, vocabulary, at: pointer, &problems)
+                    }
+                    return sketch
                 } catch {
                     problems.append(
                         SpecProblem(
                             code: "data_error", pointer: "\(pointer)/dataset",
-                            detail: "the dataset \(reference.name) cannot be read: \(error)"))
+                            detail: "the dataset \(files.inputs.name) cannot be read: \(error)"))
                     return nil
                 }
             }
         }
-        let train = table(spec.data.train, at: "#/data/train")
-        let validation = spec.data.validation.flatMap { table($0, at: "#/data/validation") }
+        let train = sketch(spec.data.train, at: "#/data/train", vocabulary: nil)
+        let validation = spec.data.validation.flatMap {
+            sketch($0, at: "#/data/validation", vocabulary: train?.vocabulary)
+        }
         guard problems.isEmpty, let train else { throw SpecErrors(problems: problems) }
 
-        features = train.features
-        outputs = train.outputs
-        classes = [train.classes, validation?.classes].compactMap { $0 }.max()
+        inputShape = train.inputShape
+        targetShape = train.targetShape
+        inputIsInteger = train.content != .numbers
+        targetIsInteger = train.targetIsInteger
+        vocabulary = train.vocabulary.map { $0.count + (train.hasUnknown ? 1 : 0) }
+        classes =
+            train.shift == nil || !train.targetIsInteger
+            ? [train.classes, validation?.classes].compactMap { $0 }.max() : vocabulary
         trainRows = train.rows
         validationRows = validation?.rows
+        byteCount = train.byteCount + (validation?.byteCount ?? 0)
         batchesPerEpoch = BatchSource.batches(
             rows: train.rows, batchSize: spec.data.batchSize, dropRemainder: spec.data.dropRemainder)
         if batchesPerEpoch == 0 {
@@ -59,108 +86,14 @@ package struct DataShape: Sendable, Hashable {
                         "a batch of \(spec.data.batchSize) is more than the \(train.rows) rows of data.train, and drop_remainder leaves it out; make it \(train.rows) or less"
                 ))
         }
-        if let validation, validation.features != features || validation.outputs != outputs {
+        if let validation, validation.inputShape != inputShape || validation.targetShape != targetShape {
             problems.append(
                 SpecProblem(
                     code: "shape_mismatch", pointer: "#/data/validation",
                     detail:
-                        "has \(validation.features) inputs and \(validation.outputs) outputs, data.train has \(features) and \(outputs)"
+                        "has \(validation.described), data.train has \(train.described)"
                 ))
         }
         guard problems.isEmpty else { throw SpecErrors(problems: problems) }
-    }
-}
-
-/// The shape of one source.
-private struct SourceShape {
-    var rows: Int
-    var features: Int
-    var outputs: Int
-    var classes: Int?
-
-    init(_ generator: GeneratorSpec) {
-        rows = generator.arguments.optionalInteger("samples") ?? 0
-        features = generator.arguments.optionalInteger("inputs") ?? 0
-        outputs = generator.arguments.optionalInteger("outputs") ?? 0
-    }
-
-    init(
-        _ spec: JobSpec, _ table: TableSchema, _ reference: DatasetReference, _ split: SplitRange,
-        at pointer: String, _ problems: inout [SpecProblem]
-    ) {
-        let names = table.columns.map(\.name)
-        var byName: [String: ColumnSchema] = [:]
-        for column in table.columns { byName[column.name] = column }
-        let target = spec.data.target ?? ""
-        let inputs = spec.data.inputs ?? names.filter { $0 != target }
-        rows = split.rows(of: table.rows).count
-        features = inputs.count
-        outputs = 1
-        if rows == 0 {
-            problems.append(
-                SpecProblem(
-                    code: "empty_split", pointer: "\(pointer)/split",
-                    detail: "\(split) of \(table.rows) rows has none"))
-        }
-        if inputs.isEmpty {
-            problems.append(
-                SpecProblem(
-                    code: "conflict", pointer: "#/data/target",
-                    detail: "\(reference.name) has no column besides the target, so there is no input"))
-        }
-        /// One problem for each kind is enough: a wide table would repeat itself.
-        func check(_ name: String, at place: String) -> Bool {
-            guard let column = byName[name] else {
-                let hint = suggestion(for: name, among: names)
-                let some = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
-                problems.append(
-                    SpecProblem(
-                        code: "unknown_name", pointer: place,
-                        detail:
-                            "\(reference.name) has no column \"\(excerpt(name))\"\(hint.isEmpty ? "; it has \(excerpt(some))" : hint)"
-                    ))
-                return false
-            }
-            if column.type == .string {
-                problems.append(
-                    SpecProblem(
-                        code: "wrong_type", pointer: place,
-                        detail:
-                            "the column \"\(excerpt(name))\" of \(reference.name) has texts; list the columns with numbers in data.inputs"
-                    ))
-                return false
-            }
-            if column.missing > 0 {
-                problems.append(
-                    SpecProblem(
-                        code: "missing_values", pointer: place,
-                        detail:
-                            "the column \"\(excerpt(name))\" of \(reference.name) has \(column.missing) empty cells; fill them in or leave the column out"
-                    ))
-                return false
-            }
-            return true
-        }
-        for (index, name) in inputs.enumerated() {
-            let place = spec.data.inputs == nil ? "#/data/inputs" : "#/data/inputs/\(index)"
-            if !check(name, at: place) { break }
-        }
-        guard check(target, at: "#/data/target"), spec.targetKind == .classes, let column = byName[target]
-        else { return }
-        let largest = Double(MatrixSink.maximumLabel)
-        guard column.type == .int, let minimum = column.minimum, let maximum = column.maximum, minimum >= 0,
-            maximum <= largest
-        else {
-            let range =
-                column.minimum.flatMap { low in column.maximum.map { " from \(low) to \($0)" } } ?? ""
-            problems.append(
-                SpecProblem(
-                    code: "wrong_type", pointer: "#/data/target",
-                    detail:
-                        "\(spec.loss.name) needs class labels, integers from 0 to \(MatrixSink.maximumLabel); \"\(excerpt(target))\" has \(column.type.rawValue) values\(range)"
-                ))
-            return
-        }
-        classes = Int(maximum) + 1
     }
 }

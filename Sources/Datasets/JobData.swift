@@ -20,26 +20,58 @@ package struct JobData: Sendable {
         generate: (GeneratorSpec) throws -> ArrayDataset
     ) throws {
         // Training and validation are mostly two splits of one file: it is read once.
-        var tables: [DatasetReference: ArrayDataset] = [:]
+        var tables: [SourceSpec.Files: ArrayDataset] = [:]
         var names: [String]?
+        func read(_ files: SourceSpec.Files) throws -> ArrayDataset {
+            let file = try Self.file(of: files.inputs, in: datasets)
+            switch file.format {
+            case "csv":
+                let loaded = try CSVTable(path: file.path, limits: limits)
+                    .load(
+                        inputs: names ?? spec.data.inputs, target: spec.data.target, as: spec.storedTargetKind
+                    )
+                // A second file must have the same inputs, in the same order.
+                names = names ?? loaded.inputs
+                return loaded.data
+            case "flax":
+                throw DatasetError("\(files.inputs.name) is a checkpoint, not data")
+            case "text":
+                let scalars = try file.text().map { Int32(bitPattern: $0) }
+                return ArrayDataset(
+                    rows: scalars.count, inputs: DataColumn(.integer(scalars), shape: []),
+                    shift: spec.data.shift ?? 0, content: .characters)
+            default:
+                let array = try file.array()
+                let inputs = DataColumn(.float(try array.floats()), shape: Array(array.shape.dropFirst()))
+                guard let target = files.target else {
+                    return ArrayDataset(
+                        rows: array.rows, inputs: inputs, shift: spec.data.shift ?? 0, content: .numbers)
+                }
+                let other = try Self.file(of: target, in: datasets).array()
+                guard other.rows == array.rows else {
+                    throw DatasetError(
+                        "\(files.inputs.name) has \(array.rows) rows, \(target.name) has \(other.rows)")
+                }
+                let shape = Array(other.shape.dropFirst())
+                let column =
+                    spec.storedTargetKind == .classes
+                    ? DataColumn(.integer(try other.labels()), shape: shape)
+                    : DataColumn(.float(try other.floats()), shape: shape.isEmpty ? [1] : shape)
+                return ArrayDataset(rows: array.rows, inputs: inputs, target: column)
+            }
+        }
         func load(_ source: SourceSpec) throws -> ArrayDataset {
             switch source {
             case .generator(let generator): return try generate(generator)
-            case .dataset(let reference, let split):
-                if tables[reference] == nil {
-                    let loaded = try CSVTable(path: Self.path(of: reference, in: datasets), limits: limits)
-                        .load(
-                            inputs: names ?? spec.data.inputs, target: spec.data.target ?? "",
-                            as: spec.targetKind)
-                    tables[reference] = loaded.data
-                    // A second file must have the same inputs, in the same order.
-                    names = names ?? loaded.inputs
+            case .dataset(let files, let split):
+                let whole: ArrayDataset
+                if let known = tables[files] { whole = known } else { whole = try read(files) }
+                tables[files] = whole
+                let part = whole.slice(split.rows(of: whole.rows))
+                guard part.rows > 0 else {
+                    throw DatasetError("the split \(split) of \(files.inputs.name) has no rows")
                 }
-                let table = tables[reference]?.slice(split.rows(of: tables[reference]?.rows ?? 0))
-                guard let table, table.rows > 0 else {
-                    throw DatasetError("the split \(split) of \(reference.name) has no rows")
-                }
-                return table
+                return part
             }
         }
         var trainData = try load(spec.data.train)
@@ -55,25 +87,39 @@ package struct JobData: Sendable {
         if var data = validationData {
             validationData = nil
             for transform in transforms { try transform.apply(to: &data) }
-            validation = BatchSource(data: data, batchSize: spec.data.batchSize, dropRemainder: false)
+            validation = BatchSource(
+                data: try data.completed(), batchSize: spec.data.batchSize, dropRemainder: false)
         } else {
             validation = nil
         }
         train = BatchSource(
-            data: trainData, batchSize: spec.data.batchSize, dropRemainder: spec.data.dropRemainder)
+            data: try trainData.completed(), batchSize: spec.data.batchSize,
+            dropRemainder: spec.data.dropRemainder)
         inputNames = names
     }
 
+    /// Number of tokens that the inputs can be; nil if they are none.
+    package var vocabulary: Int? { Self.vocabulary(after: transforms) }
+
+    static func vocabulary(after transforms: [FittedTransform]) -> Int? {
+        for case .tokenize(let vocabulary, let hasUnknown) in transforms {
+            return vocabulary.count + (hasUnknown ? 1 : 0)
+        }
+        return nil
+    }
+
     /// Where a dataset of a spec is. Throws when it is not there or not of a format that is known.
-    package static func path(
+    package static func file(
         of reference: DatasetReference, in datasets: OrderedDictionary<String, DatasetLocation>
-    ) throws(DatasetError) -> String {
+    ) throws(DatasetError) -> DatasetFile {
         guard let location = datasets[reference.description] else {
             throw DatasetError("the dataset \(reference) was not given to the worker")
         }
-        guard location.format == "csv" else {
-            throw DatasetError("the dataset \(reference) has the format \(location.format); there is csv")
+        guard DatasetFile.formats.contains(location.format) else {
+            throw DatasetError(
+                "the dataset \(reference) has the format \(location.format); there is \(DatasetFile.formats.joined(separator: ", "))"
+            )
         }
-        return location.path
+        return DatasetFile(path: location.path, format: location.format)
     }
 }

@@ -7,6 +7,7 @@ import Store
 
 package enum DatasetPinning {
     private static let splits = ["train", "validation", "test"]
+    private static let fields = ["dataset", "target_dataset"]
 
     /// The effective spec with `data.*.dataset` pinned to the digests of now, and those datasets. Throws
     /// `SpecErrors` with a `dataset_not_found` for each that is unknown, with the nearest known name.
@@ -16,11 +17,11 @@ package enum DatasetPinning {
         }
         var problems: [SpecProblem] = []
         var records: [DatasetRecord] = []
-        for split in splits {
-            guard case .object(var source)? = data[split], let text = source["dataset"]?.stringValue else {
+        for (split, field) in splits.flatMap({ split in fields.map { (split, $0) } }) {
+            guard case .object(var source)? = data[split], let text = source[field]?.stringValue else {
                 continue
             }
-            let pointer = "#/data/\(split)/dataset"
+            let pointer = "#/data/\(split)/\(field)"
             guard let reference = DatasetSelector(text) else {
                 problems.append(
                     SpecProblem(
@@ -32,7 +33,7 @@ package enum DatasetPinning {
             }
             do {
                 let record = try await store.dataset(reference)
-                source["dataset"] = .string(record.reference)
+                source[field] = .string(record.reference)
                 data[split] = .object(source)
                 records.append(record)
             } catch StoreError.notFound {
@@ -43,6 +44,26 @@ package enum DatasetPinning {
                         detail:
                             "no dataset \(text)\(suggestion(for: reference.name, among: known)); upload it with "
                             + "PUT /v1/datasets/\(reference.name)"))
+            }
+        }
+        if case .object(var initial)? = members["init"], let text = initial["checkpoint"]?.stringValue,
+            !Identifier.isWellFormed(text, prefix: "ckpt_")
+        {
+            do {
+                guard let reference = DatasetSelector(text) else {
+                    throw StoreError.notFound(kind: "dataset", id: text)
+                }
+                let record = try await store.dataset(reference)
+                initial["checkpoint"] = .string(record.reference)
+                members["init"] = .object(initial)
+                records.append(record)
+            } catch StoreError.notFound {
+                problems.append(
+                    SpecProblem(
+                        code: "checkpoint_not_found", pointer: "#/init/checkpoint",
+                        detail:
+                            "\"\(text)\" is no checkpoint of a job and no uploaded file; upload it with PUT /v1/datasets/NAME"
+                    ))
             }
         }
         guard problems.isEmpty else { throw SpecErrors(problems: problems) }
@@ -59,6 +80,19 @@ package enum DatasetPinning {
         for record in records {
             locations[record.reference] = DatasetLocation(
                 path: store.folder.dataset(record.digest), format: record.format)
+        }
+        if let text = spec["init"]?["checkpoint"]?.stringValue, Identifier.isWellFormed(text, prefix: "ckpt_")
+        {
+            do {
+                let checkpoint = try await store.checkpoint(id: text)
+                locations[text] = DatasetLocation(path: store.folder.state(of: checkpoint), format: "flax")
+            } catch StoreError.notFound, StoreError.gone {
+                throw SpecErrors(problems: [
+                    SpecProblem(
+                        code: "checkpoint_not_found", pointer: "#/init/checkpoint",
+                        detail: "there is no checkpoint \(text), or its files were deleted")
+                ])
+            }
         }
         guard pinned == spec else {
             throw SpecErrors(problems: [

@@ -158,11 +158,11 @@ struct CSVTableTests {
         let loaded = try table.load(inputs: nil, target: "target", as: .classes)
         #expect(loaded.inputs.count == 64)
         #expect(loaded.data.rows == 1_797)
-        #expect(loaded.data.inputs.count == 1_797 * 64)
+        #expect(loaded.data.inputs.floats.count == 1_797 * 64)
         #expect(loaded.data.classes == 10)
         // Sums taken with NumPy from the same file.
-        #expect(loaded.data.inputs.reduce(0) { $0 + Double($1) } == 561_718)
-        guard case .classes(let labels) = loaded.data.target else { return }
+        #expect(loaded.data.inputs.floats.reduce(0) { $0 + Double($1) } == 561_718)
+        let labels = loaded.data.target.integers
         #expect(labels.prefix(5) == [0, 1, 2, 3, 4])
         #expect(labels.reduce(0) { $0 + Int($1) } == 8_070)
     }
@@ -172,8 +172,8 @@ struct CSVTableTests {
         let folder = try TemporaryFolder()
         let table = try Self.table(folder, Array("a,b,text,y\n1,2,x,0.5\n3,4,\"z\"\"\",-1\n".utf8))
         let loaded = try table.load(inputs: ["b", "a"], target: "y", as: .values)
-        #expect(loaded.data.inputs == [2, 1, 4, 3])
-        #expect(loaded.data.target == .values([0.5, -1], outputs: 1))
+        #expect(loaded.data.inputs.floats == [2, 1, 4, 3])
+        #expect(loaded.data.target.floats == [0.5, -1])
     }
 
     @Test(
@@ -230,8 +230,8 @@ struct CSVTableTests {
             let table = try Self.table(
                 folder, Array(text.utf8), chunkBytes: Int.random(in: 16...300, using: &generator))
             let loaded = try table.load(inputs: nil, target: "y", as: .classes)
-            #expect(loaded.data.inputs == numbers)
-            #expect(loaded.data.target == .classes((0..<rows).map { Int32($0) }))
+            #expect(loaded.data.inputs.floats == numbers)
+            #expect(loaded.data.target.integers == (0..<rows).map { Int32($0) })
         }
     }
 
@@ -258,7 +258,7 @@ struct CSVTableTests {
             #expect((try? small.preview(rows: 9)) == (try? large.preview(rows: 9)))
             for kind in [TargetKind.classes, .values] {
                 if let loaded = try? small.load(inputs: nil, target: "y", as: kind) {
-                    #expect(loaded.data.inputs.count == loaded.data.rows * loaded.data.features)
+                    #expect(loaded.data.inputs.floats.count == loaded.data.rows * loaded.data.features)
                 }
             }
         }

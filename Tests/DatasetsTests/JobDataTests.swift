@@ -21,7 +21,7 @@ struct JobDataTests {
 
     static func shape(_ spec: JSONValue) throws -> DataShape {
         try DataShape(JobSpec.decode(spec)) { (reference) throws(DatasetError) in
-            try CSVTable(path: JobData.path(of: reference, in: locations)).inspect()
+            try JobData.file(of: reference, in: locations).inspect()
         }
     }
 
@@ -47,7 +47,7 @@ struct JobDataTests {
         #expect(data.validation?.batchesPerEpoch == 12)
         #expect(data.transforms == [.scale(by: 0.0625)])
         #expect(data.inputNames?.first == "pixel_0_0")
-        #expect(data.train.data.inputs.max() == 1)
+        #expect(data.train.data.inputs.floats.max() == 1)
     }
 
     @Test("a generator's data comes from the caller, and its shape from the spec")
@@ -129,7 +129,9 @@ struct JobDataTests {
         for (text, code, pointer, detail) in cases {
             let path = try folder.write("t.csv", text)
             let errors = try #require(throws: SpecErrors.self) {
-                try DataShape(spec) { (_) throws(DatasetError) in try CSVTable(path: path).inspect() }
+                try DataShape(spec) { (_) throws(DatasetError) in
+                    try DatasetFile(path: path, format: "csv").inspect()
+                }
             }
             let problem = try #require(errors.problems.first { $0.pointer == pointer }, "\(errors)")
             #expect(problem.code == code)

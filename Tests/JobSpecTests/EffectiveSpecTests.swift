@@ -9,7 +9,7 @@ struct EffectiveSpecTests {
     func roundTrip() throws {
         var maker = SpecMaker(seed: 4)
         var names: Set<String> = []
-        for _ in 0..<400 {
+        for _ in 0..<1_000 {
             let written = maker.spec()
             let spec: JobSpec
             do {
@@ -86,7 +86,8 @@ struct SpecMaker {
             "optimizer": entry([.optimizer], depth: 0),
             "budget": Bool.random(using: &generator) ? ["steps": 5] : ["epochs": 2, "wall_seconds": 1.5],
         ]
-        let metrics = Catalog.entries(.metric).filter { $0.target == loss.target }.map(\.name)
+        let metrics = Catalog.entries(.metric).filter { [loss.target, .either].contains($0.target) }.map(
+            \.name)
         if Bool.random(using: &generator) { spec = spec.setting("/metrics", to: JSONValue(metrics)) }
         if validates, Bool.random(using: &generator) {
             spec = spec.setting("/evaluation", to: ["every_steps": 3, "max_batches": 2])
@@ -111,11 +112,25 @@ struct SpecMaker {
         return Bool.random(using: &generator) ? ["dataset": "d", "split": "10%:12.5%"] : ["dataset": "d"]
     }
 
+    /// An entry without the contradictions that the catalog's own checks find.
     private mutating func entry(_ kinds: [CatalogKind], depth: Int) -> JSONValue {
+        for _ in 0..<100 {
+            let (value, kind) = candidate(kinds, depth: depth)
+            if case .success = SpecDecoding.entry(value, kind) { return value }
+        }
+        Issue.record("no valid entry of \(kinds) was found")
+        return nil
+    }
+
+    private mutating func candidate(_ kinds: [CatalogKind], depth: Int) -> (JSONValue, CatalogKind) {
         let entries = kinds.flatMap { Catalog.entries($0) }
         let leaves = entries.filter { entry in
             !entry.parameters.contains { parameter in
-                if case .typedList = parameter.type { true } else { false }
+                switch parameter.type {
+                case .typedList, .typedMap: true
+                case .typed(let kinds): parameter.isRequired && kinds[0] != .cell && kinds[0] != .schedule
+                default: false
+                }
             }
         }
         let choices = depth < 3 ? entries : leaves
@@ -125,19 +140,32 @@ struct SpecMaker {
         where parameter.name != "name" && (parameter.isRequired || Bool.random(using: &generator)) {
             value = value.setting("/\(parameter.name)", to: argument(parameter, depth: depth))
         }
-        // The contradictions that the catalog's own checks would find.
-        if value["nesterov"] == true, entry.name == "sgd" { value = value.setting("/momentum", to: 0.5) }
-        if value["warmup_steps"] != nil {
+        // Contradictions that chance rarely avoids.
+        if entry.kind == .schedule, value["warmup_steps"] != nil {
             value = value.setting("/warmup_steps", to: 0).setting("/peak_value", to: 1)
         }
-        return value
+        if value["emb_dim"] != nil { value = value.setting("/emb_dim", to: 12).setting("/num_heads", to: 3) }
+        return (value, entry.kind)
     }
 
     private mutating func argument(_ parameter: Parameter, depth: Int) -> JSONValue {
         switch parameter.type {
         case .boolean: return .bool(Bool.random(using: &generator))
+        case .integerOrAuto: return Bool.random(using: &generator) ? "auto" : 7
+        case .integerOrSchedule:
+            return Bool.random(using: &generator) ? entry([.schedule], depth: depth + 1) : 3
+        case .numbers(let count): return JSONValue(Array(repeating: 1, count: count.lowerBound))
+        case .patterns: return Bool.random(using: &generator) ? "**/kernel" : ["a/*", "**"]
+        case .patternLabels: return ["**/bias": "a", "**": "b"]
+        case .typedMap(let kinds):
+            return ["a": entry(kinds, depth: depth + 1), "b": entry(kinds, depth: depth + 1)]
+        case .names: return []
+        case .padding:
+            return ["SAME", 2, [[0, 1], [2, 3]]][Int.random(in: 0...2, using: &generator)] ?? nil
+        case .blocks:
+            return [["init_value": 0, "peak_value": 1, "warmup_steps": 1, "decay_steps": 3]]
         case .integer(let range): return JSONValue(Int.random(in: range, using: &generator))
-        case .number(let range), .numberOrSchedule(let range):
+        case .number(let range), .numberOrSchedule(let range), .hyperparameter(let range):
             if case .numberOrSchedule = parameter.type, Bool.random(using: &generator) {
                 return entry([.schedule], depth: depth + 1)
             }
@@ -145,6 +173,9 @@ struct SpecMaker {
             let lower = max(range.minimum, -10)
             return .double(upper - Double.random(in: 0..<1, using: &generator) * (upper - lower))
         case .choice(let choices, _): return .string(choices.randomElement(using: &generator) ?? "")
+        case .integers where parameter.name == "boundaries": return []
+        case .integers(let count, _) where count.upperBound < 2: return [1]
+        case .integers(_, let each) where !each.contains(3): return [0]
         case .integers(_, let each): return [JSONValue(Int.random(in: each, using: &generator)), 3]
         case .stepScales: return ["100": 0.5, "20": 2, "3": 0]
         case .typed(let kinds): return entry(kinds, depth: depth + 1)

@@ -32,7 +32,11 @@ struct SpecProblemsTests {
     static let fields: [WrongSpec] = [
         WrongSpec("/modle", 1, "unknown_field", "did you mean model?"),
         WrongSpec("/zebra", 1, "unknown_field", "job spec has spec_version"),
-        WrongSpec("/init", ["checkpoint": "c"], "unsupported", "not in this version"),
+        WrongSpec(
+            "/init", ["load": ["params"]], "missing_field", "needs checkpoint", at: "#/init/checkpoint"),
+        WrongSpec(
+            "/init", ["checkpoint": "c", "map": ["a/**": "b"]], "invalid_value", "end in /**",
+            at: "#/init/map/a~1**"),
         WrongSpec("/kind", "sweep", "unsupported", "not in this version"),
         WrongSpec("/data/test", ["dataset": "digits"], "unsupported", "not in this version"),
         WrongSpec("/spec_version", 2, "out_of_range", "from 1 to 1"),
@@ -53,9 +57,9 @@ struct SpecProblemsTests {
         WrongSpec("/model/type", 5, "wrong_type", "expected a string"),
         WrongSpec("/model/type", "MPL", "unknown_name", "did you mean MLP?"),
         WrongSpec("/model/type", "adam", "unknown_name", "adam is an optimizer, not a module"),
-        WrongSpec("/model/type", "CNN", "unsupported", "CNN is not in this version"),
+        WrongSpec("/model/type", "Einsum", "unsupported", "Einsum is not in this version"),
         WrongSpec("/model/featurse", [1], "unknown_field", "did you mean features?"),
-        WrongSpec("/model/dropout_rate", 0.1, "unsupported", "MLP.dropout_rate is not in this version"),
+        WrongSpec("/model/use_bias", true, "unsupported", "MLP.use_bias is not in this version"),
         WrongSpec("/model/features", nil, "missing_field", "MLP needs features"),
         WrongSpec("/model/features", 64, "wrong_type", "a list of 1 to 1000 integers"),
         WrongSpec("/model/features", [], "out_of_range", "got 0"),
@@ -63,11 +67,25 @@ struct SpecProblemsTests {
         WrongSpec("/model/features/1", "64", "wrong_type", "got a string"),
         WrongSpec("/model/features/1", 1_000_001, "out_of_range", "got 1000001"),
         WrongSpec("/model/activation", "rleu", "unknown_name", "did you mean relu?"),
-        WrongSpec("/model/activation", "selu", "unsupported", "selu is not in this version"),
+        WrongSpec("/model/activation", "glu", "unsupported", "glu is not in this version"),
         WrongSpec("/model/name", "0a", "invalid_value", "does not begin with a digit"),
-        WrongSpec("/loss", "mse", "unknown_name", "there is softmax_cross_entropy_with_integer_labels"),
-        WrongSpec("/loss", "huber_loss", "unsupported", "not in this version"),
-        WrongSpec("/loss", "squared_error", "conflict", "accuracy is about class labels", at: "#/metrics/0"),
+        WrongSpec("/loss", "mse", "unknown_name", "is not a loss"),
+        WrongSpec("/loss", "ctc_loss", "unsupported", "not in this version"),
+        WrongSpec("/metrics/0", "r2", "conflict", "r2 is about numbers"),
+        WrongSpec(
+            "/model",
+            [
+                "type": "TransformerLM", "vocab_size": 9, "num_layers": 1, "num_heads": 3, "emb_dim": 8,
+                "mlp_dim": 8, "max_len": 8,
+            ],
+            "conflict", "a multiple of num_heads", at: "#/model/emb_dim"),
+        WrongSpec(
+            "/model", ["type": "Conv", "features": 1, "kernel_size": [3], "padding": "SAMME"],
+            "invalid_value",
+            "did you mean SAME?", at: "#/model/padding"),
+        WrongSpec(
+            "/model", ["type": "Function", "function": "reshape"], "missing_field", "reshape needs shape",
+            at: "#/model/shape"),
         WrongSpec("/metrics/0", "acuracy", "unknown_name", "did you mean accuracy?"),
         WrongSpec("/metrics", ["accuracy", "accuracy"], "conflict", "listed twice", at: "#/metrics/1"),
         WrongSpec("/metrics", "accuracy", "wrong_type", "expected a list"),
@@ -89,13 +107,23 @@ struct SpecProblemsTests {
             "/data/train/generator", ["type": "linear_regression", "samples": 9, "inputs": 1, "outputs": 1],
             "conflict", "dataset is given too"),
         WrongSpec("/data/target", nil, "missing_field", "name the column"),
-        WrongSpec("/data/target", ["shift": 1], "unsupported", "shifted target"),
+        WrongSpec("/data/target", ["shift": -1], "out_of_range", "from 0", at: "#/data/target/shift"),
+        WrongSpec(
+            "/data/target", ["shfit": 1], "unknown_field", "did you mean shift?", at: "#/data/target/shfit"),
+        WrongSpec(
+            "/data/train/target_dataset", "labels", "conflict", "has the target already", at: "#/data/target"),
         WrongSpec("/data/target", 3, "wrong_type", "name of a column"),
         WrongSpec("/data/inputs", ["a", "target"], "conflict", "is the target", at: "#/data/inputs/1"),
         WrongSpec("/data/inputs", ["a", "a"], "conflict", "listed twice", at: "#/data/inputs/1"),
         WrongSpec("/data/transforms/0/by", nil, "missing_field", "scale needs by"),
         WrongSpec("/data/transforms/0/by", true, "wrong_type", "got a boolean"),
-        WrongSpec("/data/transforms/0/type", "one_hot", "unsupported", "one_hot is not in this version"),
+        WrongSpec(
+            "/data/transforms/0", ["type": "one_hot", "num_classes": 10], "conflict",
+            "use softmax_cross_entropy"),
+        WrongSpec(
+            "/data/transforms", [["type": "random_crop", "padding": 1], "standardize"], "conflict",
+            "move standardize before",
+            at: "#/data/transforms/1"),
         WrongSpec("/data/batch_size", 0, "out_of_range", "from 1 to"),
         WrongSpec("/data/shuffle", "epcoh", "invalid_value", "did you mean epoch?"),
         WrongSpec("/data/drop_remainder", "no", "wrong_type", "expected true or false"),
@@ -103,9 +131,39 @@ struct SpecProblemsTests {
             "/optimizer", "adam", "missing_field", "adam needs learning_rate", at: "#/optimizer/learning_rate"
         ),
         WrongSpec("/optimizer/lerning_rate", 1, "unknown_field", "did you mean learning_rate?"),
+        WrongSpec("/optimizer/type", "sam", "unsupported", "sam is not in this version"),
+        WrongSpec("/optimizer/type", "adamww", "unknown_name", "did you mean adamw?"),
         WrongSpec(
-            "/optimizer/type", "adamw", "unsupported",
-            "adamw is not in this version; there is sgd, adam, chain"),
+            "/optimizer", ["type": "adamw", "learning_rate": 0.1, "mask": "//"], "invalid_value",
+            "names joined by",
+            at: "#/optimizer/mask"),
+        WrongSpec(
+            "/optimizer",
+            [
+                "type": "adamw", "learning_rate": 0.1,
+                "weight_decay": ["type": "constant_schedule", "value": 0.1],
+            ],
+            "conflict", "inject_hyperparams", at: "#/optimizer/weight_decay"),
+        WrongSpec(
+            "/optimizer",
+            [
+                "type": "partition", "labels": ["**": "al"],
+                "transforms": ["all": ["type": "sgd", "learning_rate": 0.1]],
+            ], "unknown_name", "did you mean all?", at: "#/optimizer/labels/**"),
+        WrongSpec(
+            "/optimizer",
+            [
+                "type": "inject_hyperparams", "inner": ["type": "sgd", "learning_rate": 0.1],
+                "static_args": ["learning_rat"],
+            ],
+            "unknown_name", "did you mean learning_rate?", at: "#/optimizer/static_args/0"),
+        WrongSpec(
+            "/optimizer/learning_rate",
+            [
+                "type": "join_schedules", "schedules": [["type": "constant_schedule", "value": 1]],
+                "boundaries": [3],
+            ],
+            "conflict", "1 schedules have 0 boundaries", at: "#/optimizer/learning_rate/boundaries"),
         WrongSpec(
             "/optimizer/type", "trace", "unknown_name", "trace is a gradient transformation, not an optimizer"
         ),

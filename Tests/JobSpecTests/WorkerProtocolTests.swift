@@ -26,7 +26,11 @@ struct WorkerProtocolTests {
                 parameterCount: 1, parameterBytes: 4, checkpointBytes: 100, memoryBytes: 1 << 40,
                 stepsTotal: 880,
                 stepsPerEpoch: 44,
-                modules: [.init(path: "Dense_0", type: "Dense", outputShape: [32, 10], parameters: 650, operations: 41_280)])),
+                modules: [
+                    .init(
+                        path: "Dense_0", type: "Dense", outputShape: [32, 10], parameters: 650,
+                        operations: 41_280)
+                ])),
         .planFailed(
             id: 1, problems: [SpecProblem(code: "shape_mismatch", pointer: "#/model", detail: "é")]),
         .started(step: 440, stepsTotal: 880),

@@ -77,6 +77,8 @@ struct TracedModuleTests {
         #expect(rows.map(\.parameterCount) == [0, 0, 16, 10])
         #expect(rows.map { $0.output.first?.shape ?? [] } == [[2, 2], [2, 2], [2, 4], [2, 2]])
         // Without its submodules': a product's terms count twice, the bias once; new parameters' random numbers not.
-        #expect(rows.dropFirst(2).map(\.operations) == [2 * 4 * (2 * 3 + 1), 2 * 2 * (2 * 4 + 1)])
+        let first: Double = 2 * 4 * (2 * 3 + 1)
+        let second: Double = 2 * 2 * (2 * 4 + 1)
+        #expect(rows.dropFirst(2).map(\.operations) == [first, second])
     }
 }

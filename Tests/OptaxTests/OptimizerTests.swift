@@ -4,7 +4,7 @@ import TensorEngine
 import Testing
 
 /// One row for each optimizer: add a row with the optimizer.
-private let optimizers: [(name: String, make: @Sendable () -> GradientTransformation)] = [
+private let optimizers: [(name: String, make: @Sendable () throws -> GradientTransformation)] = [
     ("sgd", { sgd(learningRate: 0.1) }),
     ("sgd with momentum", { sgd(learningRate: 0.05, momentum: 0.9, nesterov: true) }),
     ("adam", { adam(learningRate: 0.1) }), ("adamw", { adamw(learningRate: 0.1, mask: .rankAboveOne) }),
@@ -22,6 +22,17 @@ private let optimizers: [(name: String, make: @Sendable () -> GradientTransforma
     ("fromage", { fromage(learningRate: 0.05) }), ("rprop", { rprop(learningRate: 0.05) }),
     ("optimistic", { optimisticGradientDescent(learningRate: 0.1) }),
     ("optimistic adam", { optimisticAdam(learningRate: 0.05) }),
+    ("muon", { try muon(learningRate: 0.05) }),
+    ("prodigy", { prodigy(learningRate: 1, initialEstimate: 1e-2) }),
+    ("dadapt adamw", { dadaptAdamW(initialEstimate: 1e-2) }),
+    ("ademamix", { ademamix(learningRate: 0.05, b3: 0.9) }),
+    ("simplified ademamix", { simplifiedAdEMAMix(learningRate: 0.01, b1: 0.9) }),
+    ("adopt", { adopt(learningRate: 0.1) }),
+    ("acprop", { acprop(learningRate: 0.05) }), ("cocob", { cocob() }), ("dog", { dog() }),
+    ("dowg", { dowg() }), ("madgrad", { madgrad(learningRate: 0.1) }),
+    ("mechanic", { try mechanize(sgd(learningRate: 0.1), initialScale: 0.1) }),
+    ("galore", { try galore(learningRate: 0.1, rank: 1, projectionPeriod: 10) }),
+    ("L-BFGS", { try lbfgs(learningRate: 0.1, lineSearch: nil) }),
 ]
 
 private func loss(_ params: Tree) throws -> Tensor {
@@ -40,7 +51,7 @@ private func start(_ dtype: DType = .float32) throws -> Tree {
 @Suite struct OptimizerTests {
     @Test("every optimizer brings a simple loss down", arguments: optimizers.indices)
     func converges(index: Int) throws {
-        let optimizer = optimizers[index].make()
+        let optimizer = try optimizers[index].make()
         let step = jit { (params: Tree, state: Tree) in
             let gradients = try grad { (params: Tree) in try loss(params) }(params)
             let (updates, next) = try optimizer.update(updates: gradients, state: state, params: params)
@@ -55,7 +66,7 @@ private func start(_ dtype: DType = .float32) throws -> Tree {
 
     @Test("every optimizer keeps the types of half-precision parameters", arguments: optimizers.indices)
     func keepsTypes(index: Int) throws {
-        let optimizer = optimizers[index].make()
+        let optimizer = try optimizers[index].make()
         let params = try start(.bfloat16)
         let state = try optimizer.initialize(params: params)
         let (updates, next) = try optimizer.update(updates: params, state: state, params: params)

@@ -32,18 +32,34 @@ struct AttemptResult {
     }
 }
 
-/// A job on the digits, with a folder for its checkpoints.
+/// A job on the test data, with a folder for its checkpoints.
 final class RunFixture {
     let folder: TemporaryFolder
     let spec: JSONValue
     private let datasets: OrderedDictionary<String, DatasetLocation>
 
-    init(_ spec: JSONValue) throws {
+    private static let files: OrderedDictionary<String, (file: String, format: String)> = [
+        "digits": ("digits.csv", "csv"), "scripture": ("scripture.txt", "text"),
+        "mnist-images": ("mnist5k/train-images-idx3-ubyte.gz", "idx"),
+        "mnist-labels": ("mnist5k/train-labels-idx1-ubyte.gz", "idx"),
+        "mnist-test-images": ("mnist5k/t10k-images-idx3-ubyte.gz", "idx"),
+        "mnist-test-labels": ("mnist5k/t10k-labels-idx1-ubyte.gz", "idx"),
+    ]
+
+    /// - Parameter more: further files, such as checkpoints, by their names in the spec.
+    init(_ spec: JSONValue, more: OrderedDictionary<String, DatasetLocation> = [:]) throws {
         folder = try TemporaryFolder()
-        let path = Repository.fixture("data/digits.csv").path(percentEncoded: false)
-        let digest = try SHA256.hash(file: path).hex
-        self.spec = try JobSpec.decode(spec).pinned { _ in digest }.effectiveJSON
-        datasets = ["digits@sha256:\(digest)": DatasetLocation(path: path, format: "csv")]
+        var digests: [String: String] = [:]
+        var datasets = more
+        for reference in try JobSpec.decode(spec).datasetReferences {
+            guard let known = RunFixture.files[reference.name] else { continue }
+            let path = Repository.fixture("data/" + known.file).path(percentEncoded: false)
+            let digest = try SHA256.hash(file: path).hex
+            digests[reference.name] = digest
+            datasets["\(reference.name)@sha256:\(digest)"] = DatasetLocation(path: path, format: known.format)
+        }
+        self.spec = try JobSpec.decode(spec).pinned { digests[$0] }.effectiveJSON
+        self.datasets = datasets
     }
 
     static func digits(epochs: Int = 2) throws -> RunFixture {

@@ -37,9 +37,10 @@ package enum DatasetRoutes {
 
     static let put = APIRoute(
         "PUT", "/v1/datasets/{name}", "putDataset", tag: "datasets", scope: .write,
-        "Store a CSV file under a name (`curl -T FILE`); a new digest is a new version of the name",
+        "Store a CSV, NPY, IDX or text file under a name (`curl -T FILE`; `Content-Type: text/plain` for a text); a new digest is a new version of the name",
         parameters: [.datasetName],
-        body: .file(mediaTypes: ["text/csv", "application/octet-stream"]),
+        body: .file(mediaTypes: ["text/csv", "text/plain", "application/msgpack", "application/octet-stream"]
+        ),
         answers: [
             .json(201, dataset, "stored", headers: ["Location"]),
             .json(200, dataset, "the name has had these very bytes before", headers: ["Location"]),
@@ -73,7 +74,10 @@ package enum DatasetRoutes {
             let count = try call.query.integer("rows", in: 1...200) ?? 20
             let record = try await requireDataset(call)
             let path = call.context.folder.dataset(record.digest)
-            return .json(try await UploadFile.onDisk { try CSVTable(path: path).preview(rows: count) })
+            return .json(
+                try await UploadFile.onDisk {
+                    try DatasetFile(path: path, format: record.format).preview(rows: count)
+                })
         })
 
     static let delete = APIRoute(

@@ -42,14 +42,16 @@ enum DatasetUpload {
         }
         try call.context.readiness.requireReady()
         // Reading a large file takes seconds; it must not hold a thread of the concurrency pool.
-        let found = try await UploadFile.onDisk { () throws -> TableSchema in
-            let found = try CSVTable(path: upload.path).inspect()
+        let mediaType = call.request.headers["Content-Type"]
+        let (format, found) = try await UploadFile.onDisk { () throws -> (String, FileSchema) in
+            let format = try DatasetFile.format(ofFileAt: upload.path, mediaType: mediaType)
+            let found = try DatasetFile(path: upload.path, format: format).inspect()
             try UploadFile.synchronize(upload.path)
-            return found
+            return (format, found)
         }
         return try await call.context.store.put(
             NewDataset(
-                name: name, digest: digest, format: "csv", bytes: upload.byteCount, rows: Int64(found.rows),
+                name: name, digest: digest, format: format, bytes: upload.byteCount, rows: Int64(found.rows),
                 schema: found.json, uploadedFile: upload.path))
     }
 }

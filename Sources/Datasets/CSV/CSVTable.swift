@@ -39,9 +39,9 @@ package struct CSVTable: Sendable {
         ]
     }
 
-    /// Loads input columns (nil: all but the target) as one matrix, and the target column.
+    /// Loads input columns (nil: all but the target) as one matrix, and the target column, if there is one.
     package func load(
-        inputs: [String]?, target: String, as kind: TargetKind
+        inputs: [String]?, target: String?, as kind: TargetKind
     ) throws(DatasetError) -> (data: ArrayDataset, inputs: [String]) {
         let reader = try reader()
         let inputs = inputs ?? reader.names.filter { $0 != target }

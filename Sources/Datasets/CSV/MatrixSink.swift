@@ -4,7 +4,8 @@ import JobSpec
 
 struct MatrixSink: CSVSink {
     private let inputs: [String]
-    private let target: String
+    /// Nil if there is none.
+    private let target: String?
     private let kind: TargetKind
     private let maximumBytes: Int
 
@@ -21,7 +22,7 @@ struct MatrixSink: CSVSink {
     /// Class labels index logits: more classes than this cannot be meant.
     static let maximumLabel = 1_000_000
 
-    init(inputs: [String], target: String, kind: TargetKind, maximumBytes: Int) {
+    init(inputs: [String], target: String?, kind: TargetKind, maximumBytes: Int) {
         self.inputs = inputs
         self.target = target
         self.kind = kind
@@ -35,7 +36,7 @@ struct MatrixSink: CSVSink {
         guard !inputs.isEmpty else {
             throw DatasetError("there is no input column: the only column is the target")
         }
-        for (slot, name) in (inputs + [target]).enumerated() {
+        for (slot, name) in (inputs + [target].compactMap { $0 }).enumerated() {
             guard let column = columns[name] else {
                 throw DatasetError(
                     "there is no column \"\(excerpt(name))\"\(suggestion(for: name, among: names))")
@@ -70,7 +71,7 @@ struct MatrixSink: CSVSink {
     @inline(never)
     private mutating func appendTarget(_ value: Double) throws(CellError) {
         switch kind {
-        case .values:
+        case .values, .either:
             let narrow = Float(value)
             guard narrow.isFinite else { throw Self.tooLarge(value) }
             values.append(narrow)
@@ -100,7 +101,12 @@ struct MatrixSink: CSVSink {
     private(set) var isTooLarge = false
 
     consuming func dataset(rows: Int) -> ArrayDataset {
-        ArrayDataset(
+        guard target != nil else {
+            return ArrayDataset(
+                rows: rows, inputs: DataColumn(.float(matrix), shape: [inputs.count]), shift: 0,
+                content: .numbers)
+        }
+        return ArrayDataset(
             rows: rows, features: inputs.count, inputs: matrix,
             target: kind == .classes ? .classes(labels) : .values(values, outputs: 1))
     }

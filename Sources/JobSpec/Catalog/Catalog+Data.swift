@@ -1,29 +1,6 @@
-// Losses, metrics, transforms of the data and generators of it, callbacks.
+// Transforms of the data and generators of it, callbacks.
 
 extension Catalog {
-    static let losses: [CatalogEntry] = [
-        CatalogEntry(
-            .loss, "softmax_cross_entropy_with_integer_labels",
-            "Cross entropy of logits [batch, classes] against class labels, mean over the batch",
-            target: .classes),
-        CatalogEntry(
-            .loss, "squared_error", "(prediction - target)², mean over everything", target: .values),
-        CatalogEntry(
-            .loss, "l2_loss", "Half of (prediction - target)², mean over everything", target: .values),
-        CatalogEntry(
-            .loss, "half_squared_error_sum",
-            "Half the sum of (prediction - target)² over the outputs, mean over the batch", target: .values),
-    ]
-
-    static let metrics: [CatalogEntry] = [
-        CatalogEntry(
-            .metric, "accuracy", "Fraction of rows whose largest logit is at the label", target: .classes),
-        CatalogEntry(
-            .metric, "mean_squared_error", "Mean of (prediction - target)²", target: .values),
-        CatalogEntry(
-            .metric, "mean_absolute_error", "Mean of |prediction - target|", target: .values),
-    ]
-
     static let transforms: [CatalogEntry] = [
         CatalogEntry(
             .transform, "scale", "Multiplies every input by one number",
@@ -32,6 +9,56 @@ extension Catalog {
             .transform, "standardize",
             "Subtracts each input column's mean and divides by its standard deviation, both of the training split"
         ),
+        CatalogEntry(
+            .transform, "normalize", "Subtracts given means and divides by given deviations, by channel",
+            [
+                .required(
+                    "mean", .numbers(count: 1...10_000),
+                    "Mean of each channel (last dimension), or one for all"),
+                .required("std", .numbers(count: 1...10_000), "Deviation of each channel, or one for all"),
+            ],
+            check: { arguments, pointer, decoder in
+                for (index, deviation) in ((try? arguments.numbers("std")) ?? []).enumerated()
+                where deviation <= 0 {
+                    decoder.report(
+                        .outOfRange, pointer.appending("std").appending(index),
+                        "a deviation is greater than 0")
+                }
+            }),
+        CatalogEntry(
+            .transform, "reshape", "Gives the inputs of each row another shape, such as [8, 8, 1] for images",
+            [.required("shape", .integers(count: 1...6, each: 1...1_000_000), "The shape, without the batch")]
+        ),
+        CatalogEntry(
+            .transform, "one_hot", "Makes the target, a class label, a vector with a 1 at the label's place",
+            [.required("num_classes", .integer(2...1_000_000), "Length of the vector")]),
+        CatalogEntry(
+            .transform, "tokenize_chars",
+            "Makes characters tokens: their places in the sorted training text's alphabet",
+            [
+                .defaulted(
+                    "unknown", .choice(["token", "error"]), "token",
+                    "What other characters become: one token more, or an error")
+            ]),
+        CatalogEntry(
+            .transform, "window", "Cuts tokens into rows",
+            [
+                .required("length", .integer(1...1_000_000), "Tokens of a row"),
+                .optional(
+                    "stride", .integer(1...1_000_000), "Tokens from one row to the next; the length if absent"
+                ),
+            ]),
+        CatalogEntry(
+            .transform, "random_crop",
+            "Shifts each image of a training step at random, with zeros at the border",
+            [.required("padding", .integer(1...1_000), "Largest shift in pixels, in both directions")]),
+        CatalogEntry(
+            .transform, "random_flip", "Mirrors each image of a training step with probability 1/2",
+            [
+                .defaulted(
+                    "direction", .choice(["horizontal", "vertical"]), "horizontal",
+                    "Left and right, or up and down")
+            ]),
     ]
 
     /// Elements of a generated table.

@@ -63,10 +63,7 @@ extension ParameterType {
         case .text(let rule): [("type", "text"), ("rule", .string(rule.rawValue))]
         case .choice(let choices, _): [("type", "choice"), ("choices", JSONValue(choices))]
         case .integers(let count, let each):
-            [
-                ("type", "integers"), ("minimum_count", JSONValue(count.lowerBound)),
-                ("maximum_count", JSONValue(count.upperBound)),
-            ] + Self.bounds(each)
+            [("type", "integers")] + Self.counts(count) + Self.bounds(each)
         case .column: [("type", "column")]
         case .columns: [("type", "columns")]
         case .labels: [("type", "labels")]
@@ -75,15 +72,28 @@ extension ParameterType {
         case .stepScales: [("type", "step_scales")]
         case .typed(let kinds): [("type", "entry"), ("kinds", JSONValue(kinds.map(\.rawValue)))]
         case .typedList(let kinds, let count):
-            [
-                ("type", "entries"), ("kinds", JSONValue(kinds.map(\.rawValue))),
-                ("minimum_count", JSONValue(count.lowerBound)),
-                ("maximum_count", JSONValue(count.upperBound)),
-            ]
+            [("type", "entries"), ("kinds", JSONValue(kinds.map(\.rawValue)))] + Self.counts(count)
+        case .numbers(let count): [("type", "numbers")] + Self.counts(count)
+        case .integerOrAuto(let range): [("type", "integer_or_auto")] + Self.bounds(range)
+        case .padding: [("type", "padding")]
+        case .target: [("type", "target")]
+        case .typedMap(let kinds): [("type", "entries_by_name"), ("kinds", JSONValue(kinds.map(\.rawValue)))]
         case .numberOrSchedule(let range): [("type", "number_or_schedule")] + Self.bounds(range)
+        case .integerOrSchedule(let range): [("type", "integer_or_schedule")] + Self.bounds(range)
+        case .hyperparameter(let range): [("type", "hyperparameter")] + Self.bounds(range)
+        case .patterns: [("type", "path_patterns")]
+        case .patternLabels: [("type", "labels_by_path")]
+        case .renames: [("type", "renames")]
+        case .names: [("type", "names")]
+        case .blocks(let block, let count):
+            [("type", "objects"), ("parameters", .array(block.parameters.map(\.json)))] + Self.counts(count)
         case .block(let block):
             [("type", "object"), ("parameters", .array(block.parameters.map(\.json)))]
         }
+    }
+
+    private static func counts(_ count: ClosedRange<Int>) -> [(String, JSONValue)] {
+        [("minimum_count", JSONValue(count.lowerBound)), ("maximum_count", JSONValue(count.upperBound))]
     }
 
     private static func bounds(_ range: ClosedRange<Int>) -> [(String, JSONValue)] {

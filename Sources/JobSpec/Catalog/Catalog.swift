@@ -3,6 +3,8 @@
 
 package enum CatalogKind: String, Sendable, CaseIterable {
     case module
+    /// What an RNN runs along a sequence.
+    case cell
     case activation
     case initializer
     case optimizer
@@ -19,6 +21,7 @@ package enum CatalogKind: String, Sendable, CaseIterable {
     var indefinite: String {
         switch self {
         case .module: "a module"
+        case .cell: "a recurrent cell"
         case .activation: "an activation"
         case .initializer: "an initializer"
         case .optimizer: "an optimizer"
@@ -47,6 +50,8 @@ package enum TargetKind: String, Sendable {
     case classes
     /// float32 values [batch, outputs], as the predictions.
     case values
+    /// Both, for metrics.
+    case either
 }
 
 package struct CatalogEntry: Sendable {
@@ -77,7 +82,8 @@ package struct CatalogEntry: Sendable {
 
 package enum Catalog {
     package static let entries: [CatalogEntry] =
-        modules + activations + initializers + optimizers + transformations + schedules + losses + metrics
+        modules + cells + activations + initializers + optimizers + transformations + schedules + losses
+        + metrics
         + transforms + generators + callbacks
 
     package static func entries(_ kind: CatalogKind) -> [CatalogEntry] {

@@ -83,8 +83,16 @@ package indirect enum ParameterType: Sendable {
     /// One of the first; the others are known, but not to this version.
     case choice([String], planned: [String] = [])
     case integers(count: ClosedRange<Int>, each: ClosedRange<Int>)
+    /// Numbers, such as the means of channels.
+    case numbers(count: ClosedRange<Int>)
+    /// A count, or "auto": as many as the data needs.
+    case integerOrAuto(ClosedRange<Int>)
+    /// "SAME" and the like, one number for all sides, or two for each dimension.
+    case padding
     /// The name of a column.
     case column
+    /// The name of a column or an array, or `{"shift": 1}`: the inputs that far ahead.
+    case target
     /// A name, or a list of names, of columns.
     case columns
     /// An object of strings.
@@ -96,7 +104,22 @@ package indirect enum ParameterType: Sendable {
     /// An entry of the catalog, of one of these kinds: a name, or an object with `type`.
     case typed([CatalogKind])
     case typedList([CatalogKind], count: ClosedRange<Int>)
+    /// An object of catalog entries.
+    case typedMap([CatalogKind])
     case numberOrSchedule(NumberRange)
+    case integerOrSchedule(ClosedRange<Int>)
+    /// A number; in `inject_hyperparams` also a schedule.
+    case hyperparameter(NumberRange)
+    /// Paths of parameters, `*` for any part of a name, `**` for any number of names: one, or a list of which one must match.
+    case patterns
+    /// A label by path pattern; the first that matches counts.
+    case patternLabels
+    /// New paths by old ones; a trailing `**` stands for the rest.
+    case renames
+    /// A list of names.
+    case names
+    /// Objects of one block.
+    case blocks(Block, count: ClosedRange<Int>)
     case block(Block)
 
     /// For "expected …".
@@ -122,7 +145,24 @@ package indirect enum ParameterType: Sendable {
         case .typed(let kinds): kinds.map(\.indefinite).joined(separator: " or ")
         case .typedList(let kinds, let count):
             "a list of \(count.lowerBound) to \(count.upperBound): each \(kinds.map(\.indefinite).joined(separator: " or "))"
+        case .numbers(let count):
+            "a list of \(count.lowerBound) to \(count.upperBound) numbers"
+        case .integerOrAuto(let range):
+            "an integer from \(range.lowerBound) to \(range.upperBound), or \"auto\""
+        case .padding:
+            "SAME, VALID, CIRCULAR, REFLECT, CAUSAL, a number, or a list of [low, high] for each dimension"
+        case .target: "the name of a column or an array, or {\"shift\": 1}"
+        case .typedMap(let kinds): "an object of \(kinds.map(\.indefinite).joined(separator: " or ")) by name"
         case .numberOrSchedule(let range): "\(range.description), or a schedule"
+        case .integerOrSchedule(let range):
+            "an integer from \(range.lowerBound) to \(range.upperBound), or a schedule"
+        case .hyperparameter(let range): range.description
+        case .patterns: "a path pattern such as \"**/kernel\", or a list of them"
+        case .patternLabels:
+            "an object of labels by path pattern, such as {\"**/bias\": \"plain\", \"**\": \"decayed\"}"
+        case .renames: "an object of new paths by old ones, such as {\"old/**\": \"new/**\"}"
+        case .names: "a list of names"
+        case .blocks(_, let count): "a list of \(count.lowerBound) to \(count.upperBound) objects"
         case .block: "an object"
         }
     }

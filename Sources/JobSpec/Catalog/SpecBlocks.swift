@@ -10,8 +10,17 @@ package enum SpecBlocks {
         "data source",
         [
             .optional("dataset", .dataset, "An uploaded dataset, or pinned by its digest"),
+            .optional("target_dataset", .dataset, "The targets of a dataset that is an array (NPY, IDX)"),
             .optional("split", .split, "Rows of the dataset; all if absent"),
             .optional("generator", .typed([.generator]), "Synthetic data instead of a dataset"),
+        ])
+
+    static let shiftedTarget = Block(
+        "target",
+        [
+            .required(
+                "shift", .integer(0...1_000_000),
+                "The target is the inputs so many places ahead; 0 is the inputs themselves, for autoencoders")
         ])
 
     static let data = Block(
@@ -20,7 +29,7 @@ package enum SpecBlocks {
             .required("train", .block(source), "What is trained on"),
             .optional("validation", .block(source), "What evaluations use"),
             .optional("inputs", .columns, "Input columns; every column but the target if absent"),
-            .optional("target", .column, "Target column"),
+            .optional("target", .target, "Target column or array; {\"shift\": 1} is the next token"),
             .defaulted(
                 "transforms", .typedList([.transform], count: 0...100), [],
                 "Applied to the inputs, in this order"),
@@ -83,6 +92,15 @@ package enum SpecBlocks {
             .defaulted("backoff_seconds", .number(.range(0, 86_400)), 0.0, "Wait before the next attempt"),
         ])
 
+    static let initialization = Block(
+        "init",
+        [
+            .required("checkpoint", .dataset, "A checkpoint of a job, or an uploaded Flax file"),
+            .defaulted("load", .names, ["params"], "Parts of it: params, batch_stats, opt_state, step"),
+            .defaulted("strict", .boolean, true, "Whether all values must be there, and all be used"),
+            .defaulted("map", .renames, [:], "New paths of values, such as {\"encoder/**\": \"body/**\"}"),
+        ])
+
     static let job = Block(
         "job spec",
         [
@@ -94,6 +112,7 @@ package enum SpecBlocks {
             .defaulted("priority", .integer(0...100), 50, "Higher runs first"),
             .defaulted("queue", .text(.identifier), "default", "Queue of the server"),
             .required("model", .typed([.module]), "What is trained"),
+            .optional("init", .block(initialization), "What it starts from; fresh parameters if absent"),
             .required("data", .block(data), "What it is trained on"),
             .required("loss", .typed([.loss]), "What is minimised"),
             .defaulted(
@@ -106,5 +125,5 @@ package enum SpecBlocks {
             .defaulted("checkpoint", .block(checkpoint), [:], "When the state is saved, and what is kept"),
             .defaulted("callbacks", .typedList([.callback], count: 0...32), [], "What watches the run"),
             .defaulted("retry", .block(retry), [:], "What happens when an attempt dies"),
-        ], planned: ["init", "kind", "base", "space", "algorithm", "execution"])
+        ], planned: ["kind", "base", "space", "algorithm", "execution"])
 }

@@ -9,6 +9,11 @@ package indirect enum Argument: Sendable, Hashable {
     case text(String)
     case integers([Int])
     case texts([String])
+    case numbers([Double])
+    /// Low and high for each dimension.
+    case pairs([[Int]])
+    /// The target is the inputs, so far ahead.
+    case shift(Int)
     case labels(OrderedDictionary<String, String>)
     /// Factors by step, in ascending order of the steps.
     case stepScales(OrderedDictionary<Int, Double>)
@@ -16,6 +21,8 @@ package indirect enum Argument: Sendable, Hashable {
     case split(SplitRange)
     case typed(TypedSpec)
     case typedList([TypedSpec])
+    case typedMap(OrderedDictionary<String, TypedSpec>)
+    case blocks([Arguments])
     case block(Arguments)
 }
 
@@ -53,6 +60,10 @@ package typealias CallbackSpec = TypedSpec
 /// entries disagree.
 package struct CatalogMismatch: Error, CustomStringConvertible {
     package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
 }
 
 /// In the order of the block's parameters. The throwing accessors are for parameters that are required or have a
@@ -83,6 +94,31 @@ package struct Arguments: Sendable, Hashable {
         return value
     }
 
+    package func specMap(_ name: String) throws -> OrderedDictionary<String, TypedSpec> {
+        guard case .typedMap(let value) = values[name] else { throw mismatch(name) }
+        return value
+    }
+
+    package func blocks(_ name: String) throws -> [Arguments] {
+        guard case .blocks(let value) = values[name] else { throw mismatch(name) }
+        return value
+    }
+
+    package func texts(_ name: String) throws -> [String] { try require(name, optionalTexts(name)) }
+
+    package func numbers(_ name: String) throws -> [Double] {
+        guard case .numbers(let value) = values[name] else { throw mismatch(name) }
+        return value
+    }
+
+    package func optionalPairs(_ name: String) -> [[Int]]? {
+        if case .pairs(let value) = values[name] { value } else { nil }
+    }
+
+    package func optionalIntegers(_ name: String) -> [Int]? {
+        if case .integers(let value) = values[name] { value } else { nil }
+    }
+
     package func stepScales(_ name: String) throws -> OrderedDictionary<Int, Double> {
         guard case .stepScales(let value) = values[name] else { throw mismatch(name) }
         return value
@@ -91,6 +127,7 @@ package struct Arguments: Sendable, Hashable {
     package func scalarOrSchedule(_ name: String) throws -> ScalarOrSchedule {
         switch values[name] {
         case .number(let value): .number(value)
+        case .integer(let value): .number(Double(value))
         case .typed(let schedule): .schedule(schedule)
         default: throw mismatch(name)
         }
@@ -135,7 +172,7 @@ package struct Arguments: Sendable, Hashable {
     }
 
     func mismatch(_ name: String) -> CatalogMismatch {
-        CatalogMismatch(description: "the catalog gives \(owner) no argument \(name) of this type")
+        CatalogMismatch("the catalog gives \(owner) no argument \(name) of this type")
     }
 }
 
@@ -152,6 +189,9 @@ extension Argument {
         case .text(let value): .string(value)
         case .integers(let values): JSONValue(values)
         case .texts(let values): JSONValue(values)
+        case .numbers(let values): .array(values.map(JSONValue.double))
+        case .pairs(let pairs): .array(pairs.map { JSONValue($0) })
+        case .shift(let count): ["shift": JSONValue(count)]
         case .labels(let labels): .object(labels.mapValues(JSONValue.string))
         case .stepScales(let scales):
             JSONValue(members: scales.map { (String($0.key), .double($0.value)) })
@@ -159,6 +199,8 @@ extension Argument {
         case .split(let split): .string(split.description)
         case .typed(let spec): spec.json
         case .typedList(let specs): .array(specs.map(\.json))
+        case .typedMap(let specs): .object(specs.mapValues(\.json))
+        case .blocks(let blocks): .array(blocks.map(\.json))
         case .block(let arguments): arguments.json
         }
     }

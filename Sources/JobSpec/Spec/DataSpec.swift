@@ -2,8 +2,19 @@
 
 /// Either an uploaded dataset or a generator.
 package enum SourceSpec: Sendable, Hashable {
-    case dataset(DatasetReference, split: SplitRange)
+    case dataset(Files, split: SplitRange)
     case generator(GeneratorSpec)
+
+    package struct Files: Sendable, Hashable {
+        package var inputs: DatasetReference
+        /// Where inputs are an array, the array of its targets; nil if the inputs' file has them or they are the inputs.
+        package var target: DatasetReference?
+
+        package init(inputs: DatasetReference, target: DatasetReference? = nil) {
+            self.inputs = inputs
+            self.target = target
+        }
+    }
 }
 
 package struct DataSpec: Sendable, Hashable {
@@ -18,8 +29,10 @@ package struct DataSpec: Sendable, Hashable {
     package var validation: SourceSpec?
     /// Nil: every column but the target, in the order of the file.
     package var inputs: [String]?
-    /// Nil exactly if the training data is generated.
+    /// The target column; nil if the target is in a dataset of its own, generated, or the inputs.
     package var target: String?
+    /// The target is the inputs so many places ahead.
+    package var shift: Int?
     /// Of the inputs, in this order.
     package var transforms: [TransformSpec]
     package var batchSize: Int
@@ -33,6 +46,7 @@ extension DataSpec {
         validation = try arguments.optionalBlock("validation").map(SourceSpec.init)
         inputs = arguments.optionalTexts("inputs")
         target = arguments.optionalText("target")
+        if case .shift(let count) = arguments.values["target"] { shift = count }
         transforms = try arguments.specs("transforms")
         batchSize = try arguments.integer("batch_size")
         guard let shuffle = Shuffle(rawValue: try arguments.text("shuffle")) else {
@@ -48,7 +62,9 @@ extension SourceSpec {
         if case .dataset(let reference) = arguments.values["dataset"] {
             var split = SplitRange.all
             if case .split(let written) = arguments.values["split"] { split = written }
-            self = .dataset(reference, split: split)
+            var target: DatasetReference?
+            if case .dataset(let written) = arguments.values["target_dataset"] { target = written }
+            self = .dataset(Files(inputs: reference, target: target), split: split)
         } else {
             self = .generator(try arguments.spec("generator"))
         }

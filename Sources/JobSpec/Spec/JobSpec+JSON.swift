@@ -12,6 +12,7 @@ extension JobSpec {
             ("priority", JSONValue(priority)),
             ("queue", .string(queue)),
             ("model", model.json),
+            ("init", initial?.json),
             ("data", data.json),
             ("loss", loss.json),
             ("metrics", .array(metrics.map(\.json))),
@@ -56,7 +57,7 @@ extension DataSpec {
             ("train", train.json),
             ("validation", validation?.json),
             ("inputs", inputs.map { JSONValue($0) }),
-            ("target", target.map(JSONValue.string)),
+            ("target", target.map(JSONValue.string) ?? shift.map { ["shift": JSONValue($0)] }),
             ("transforms", .array(transforms.map(\.json))),
             ("batch_size", JSONValue(batchSize)),
             ("shuffle", .string(shuffle.rawValue)),
@@ -68,8 +69,12 @@ extension DataSpec {
 extension SourceSpec {
     fileprivate var json: JSONValue {
         switch self {
-        case .dataset(let reference, let split):
-            ["dataset": .string(reference.description), "split": .string(split.description)]
+        case .dataset(let files, let split):
+            object([
+                ("dataset", .string(files.inputs.description)),
+                ("target_dataset", files.target.map { .string($0.description) }),
+                ("split", .string(split.description)),
+            ])
         case .generator(let generator): ["generator": generator.json]
         }
     }

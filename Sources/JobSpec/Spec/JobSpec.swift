@@ -11,6 +11,8 @@ package struct JobSpec: Sendable, Hashable {
     package var priority: Int
     package var queue: String
     package var model: ModuleSpec
+    /// Nil for fresh parameters.
+    package var initial: InitSpec?
     package var data: DataSpec
     package var loss: LossSpec
     package var metrics: [MetricSpec]
@@ -101,6 +103,7 @@ extension JobSpec {
         priority = try arguments.integer("priority")
         queue = try arguments.text("queue")
         model = try arguments.spec("model")
+        initial = try arguments.optionalBlock("init").map(InitSpec.init)
         data = try DataSpec(arguments.block("data"))
         loss = try arguments.spec("loss")
         metrics = try arguments.specs("metrics")
@@ -117,6 +120,11 @@ extension JobSpec {
         Catalog.entry(.loss, loss.name)?.target ?? .values
     }
 
+    /// The kind of the target before data.transforms: one_hot makes values of labels.
+    package var storedTargetKind: TargetKind {
+        data.transforms.contains { $0.name == "one_hot" } ? .classes : targetKind
+    }
+
     /// Names of the values that evaluations report.
     package var evaluationMetricNames: [String] {
         ["validation/loss"] + metrics.map { "validation/\($0.name)" }
@@ -126,21 +134,30 @@ extension JobSpec {
     package var datasetReferences: [DatasetReference] {
         var references: OrderedSet<DatasetReference> = []
         for source in [data.train, data.validation].compactMap({ $0 }) {
-            if case .dataset(let reference, _) = source { references.append(reference) }
+            guard case .dataset(let files, _) = source else { continue }
+            references.append(files.inputs)
+            if let target = files.target { references.append(target) }
         }
+        if let initial { references.append(initial.checkpoint) }
         return Array(references)
     }
 
     /// Pins references by name to the digest that `digest` gives for the name (64 hexadecimal digits); those that it
     /// gives nil for, and those that are pinned already, stay as they are.
     package func pinned(_ digest: (String) -> String?) -> JobSpec {
+        func pin(_ reference: DatasetReference) -> DatasetReference {
+            guard reference.sha256 == nil, let sha256 = digest(reference.name) else { return reference }
+            return DatasetReference(name: reference.name, sha256: sha256)
+        }
         func pin(_ source: SourceSpec) -> SourceSpec {
-            guard case .dataset(let reference, let split) = source, reference.sha256 == nil,
-                let sha256 = digest(reference.name)
-            else { return source }
-            return .dataset(DatasetReference(name: reference.name, sha256: sha256), split: split)
+            guard case .dataset(var files, let split) = source else { return source }
+            files.inputs = pin(files.inputs)
+            files.target = files.target.map(pin)
+            return .dataset(files, split: split)
         }
         var spec = self
+        // A job's checkpoint never changes; an uploaded one can have the name of an older.
+        if let initial { spec.initial?.checkpoint = pin(initial.checkpoint) }
         spec.data.train = pin(data.train)
         spec.data.validation = data.validation.map(pin)
         return spec

@@ -8,6 +8,9 @@ enum SpecChecks {
         if let data = job.optionalBlock("data") { checkData(data, decoder) }
         checkTargets(job, decoder)
         checkMetrics(job, decoder)
+        if let optimizer = job.optionalSpec("optimizer") {
+            checkSchedules(optimizer, isInjected: false, decoder)
+        }
         if let budget = job.optionalBlock("budget") {
             exactlyOne(of: ["steps", "epochs"], in: budget, at: JSONPointer(tokens: ["budget"]), decoder)
         }
@@ -63,19 +66,25 @@ enum SpecChecks {
             guard let source = data.optionalBlock(name) else { continue }
             let place = pointer.appending(name)
             exactlyOne(of: ["dataset", "generator"], in: source, at: place, decoder)
-            if source.values["generator"] != nil, source.values["split"] != nil {
+            for field in ["split", "target_dataset"]
+            where source.values["generator"] != nil && source.values[field] != nil {
+                decoder.report(.conflict, place.appending(field), "a generator has no \(field); leave it out")
+            }
+            if source.values["target_dataset"] != nil, data.values["target"] != nil {
                 decoder.report(
-                    .conflict, place.appending("split"), "a generator has no split; leave it out")
+                    .conflict, pointer.appending("target"),
+                    "\(name).target_dataset has the target already; leave one of them out")
             }
         }
         guard let train = data.optionalBlock("train") else { return }
         if train.values["dataset"] != nil {
-            if data.values["target"] == nil,
+            if data.values["target"] == nil, train.values["target_dataset"] == nil,
                 !decoder.problems.contains(where: { $0.pointer.hasPrefix("#/data/target") })
             {
                 decoder.report(
                     .missingField, pointer.appending("target"),
-                    "missing; name the column that the model should predict")
+                    "missing; name the column that the model should predict (or {\"shift\": 1} for text, or train.target_dataset for arrays)"
+                )
             }
         } else if let generator = train.optionalSpec("generator") {
             for name in ["target", "inputs"] where data.values[name] != nil {
@@ -93,6 +102,7 @@ enum SpecChecks {
                 )
             }
         }
+        checkTransforms(data, decoder)
         if let target = data.optionalText("target"), let inputs = data.optionalTexts("inputs"),
             let index = inputs.firstIndex(of: target)
         {
@@ -102,23 +112,77 @@ enum SpecChecks {
         }
     }
 
+    private static func checkTransforms(_ data: Arguments, _ decoder: SpecDecoder) {
+        guard let transforms = try? data.specs("transforms") else { return }
+        var isRandom = false
+        for transform in transforms {
+            let changesBatches = transform.name.hasPrefix("random_")
+            if isRandom, !changesBatches {
+                decoder.report(
+                    .conflict, transform.pointer,
+                    "random transforms change the batches of a step, after all others; move \(transform.name) before them"
+                )
+            }
+            isRandom = isRandom || changesBatches
+        }
+        let encodings = transforms.filter { $0.name == "one_hot" }
+        if encodings.count > 1 {
+            decoder.report(.conflict, encodings[1].pointer, "one_hot is listed twice; it changes the target")
+        }
+    }
+
     /// Metrics and generated data must be about the same kind of target as the loss.
     private static func checkTargets(_ job: Arguments, _ decoder: SpecDecoder) {
         guard let loss = job.optionalSpec("loss"), let target = Catalog.entry(.loss, loss.name)?.target else {
             return
         }
         func check(_ spec: TypedSpec) {
-            guard let other = Catalog.entry(spec.kind, spec.name)?.target, other != target else { return }
+            guard let other = Catalog.entry(spec.kind, spec.name)?.target, other != target, other != .either
+            else {
+                return
+            }
             decoder.report(
                 .conflict, spec.pointer,
                 "\(spec.name) is about \(other.phrase), the loss \(loss.name) about \(target.phrase)")
         }
         for metric in (try? job.specs("metrics")) ?? [] { check(metric) }
+        if target == .classes, let data = job.optionalBlock("data"),
+            let encoding = (try? data.specs("transforms"))?.first(where: { $0.name == "one_hot" })
+        {
+            decoder.report(
+                .conflict, encoding.pointer,
+                "one_hot makes numbers of the labels, and the loss \(loss.name) is about labels; use softmax_cross_entropy or leave one_hot out"
+            )
+        }
         for name in ["train", "validation"] {
             if let source = job.optionalBlock("data")?.optionalBlock(name),
                 let generator = source.optionalSpec("generator")
             {
                 check(generator)
+            }
+        }
+    }
+
+    /// Only learning rates follow a schedule by themselves.
+    private static func checkSchedules(_ spec: TypedSpec, isInjected: Bool, _ decoder: SpecDecoder) {
+        let types = Dictionary(
+            uniqueKeysWithValues: (Catalog.entry(spec.kind, spec.name)?.parameters ?? []).map {
+                ($0.name, $0.type)
+            })
+        for (name, argument) in spec.arguments.values {
+            switch argument {
+            case .typed(let inner) where inner.kind == .schedule:
+                guard !isInjected, case .hyperparameter = types[name] else { continue }
+                decoder.report(
+                    .conflict, spec.pointer.appending(name),
+                    "only a learning rate follows a schedule by itself; put \(spec.name) into {\"type\": \"inject_hyperparams\", \"inner\": …}"
+                )
+            case .typed(let inner):
+                checkSchedules(inner, isInjected: spec.name == "inject_hyperparams", decoder)
+            case .typedList(let list): for inner in list { checkSchedules(inner, isInjected: false, decoder) }
+            case .typedMap(let map):
+                for inner in map.values { checkSchedules(inner, isInjected: false, decoder) }
+            default: continue
             }
         }
     }
@@ -163,6 +227,7 @@ extension TargetKind {
         switch self {
         case .classes: "class labels"
         case .values: "numbers"
+        case .either: "class labels or numbers"
         }
     }
 }

@@ -25,12 +25,41 @@ extension SpecDecoder {
             return choice(value, choices, planned, type, at: pointer)
         case .integers(let count, let each):
             return integers(value, count, each, type, at: pointer)
-        case .column:
-            if value["shift"] != nil {
-                report(
-                    .unsupported, pointer, "a shifted target is not in this version; name a column")
-                return nil
+        case .numbers(let count):
+            guard let elements = value.arrayValue else { return wrong(value, type, pointer) }
+            guard checkCount(elements, count, type, at: pointer) else { return nil }
+            let numbers = elements.enumerated().compactMap { index, element in
+                number(element, .any, .number(.any), at: pointer.appending(index))
             }
+            return numbers.count == elements.count ? .numbers(numbers) : nil
+        case .integerOrAuto(let range):
+            if value.stringValue == "auto" { return .text("auto") }
+            return integer(value, range, type, at: pointer).map(Argument.integer)
+        case .padding: return padding(value, type, at: pointer)
+        case .target: return target(value, at: pointer)
+        case .typedMap(let kinds): return typedMap(value, kinds, type, at: pointer, depth: depth)
+        case .integerOrSchedule(let range):
+            if case .object = value {
+                return typed(value, [.schedule], at: pointer, depth: depth).map(Argument.typed)
+            }
+            return integer(value, range, type, at: pointer).map(Argument.integer)
+        case .patterns: return patterns(value, type, at: pointer)
+        case .patternLabels: return patternLabels(value, type, at: pointer)
+        case .renames: return renames(value, type, at: pointer)
+        case .names: return names(value, type, at: pointer)
+        case .blocks(let block, let count):
+            guard let elements = value.arrayValue else { return wrong(value, type, pointer) }
+            guard checkCount(elements, count, type, at: pointer) else { return nil }
+            return .blocks(
+                elements.enumerated().compactMap { index, element in
+                    let place = pointer.appending(index)
+                    guard let fields = element.objectValue else {
+                        report(.wrongType, place, "expected an object, got \(element.kindDescription)")
+                        return nil
+                    }
+                    return arguments(fields, of: block, at: place, depth: depth)
+                })
+        case .column:
             guard let text = value.stringValue else { return wrong(value, type, pointer) }
             return columnName(text, at: pointer).map(Argument.text)
         case .columns: return columns(value, type, at: pointer)
@@ -56,7 +85,7 @@ extension SpecDecoder {
             return typed(value, kinds, at: pointer, depth: depth).map(Argument.typed)
         case .typedList(let kinds, let count):
             return typedList(value, kinds, count, type, at: pointer, depth: depth)
-        case .numberOrSchedule(let range):
+        case .numberOrSchedule(let range), .hyperparameter(let range):
             if case .object = value {
                 return typed(value, [.schedule], at: pointer, depth: depth).map(Argument.typed)
             }
@@ -67,12 +96,12 @@ extension SpecDecoder {
         }
     }
 
-    private func wrong(_ value: JSONValue, _ type: ParameterType, _ pointer: JSONPointer) -> Argument? {
+    func wrong(_ value: JSONValue, _ type: ParameterType, _ pointer: JSONPointer) -> Argument? {
         report(.wrongType, pointer, "expected \(type.description), got \(value.kindDescription)")
         return nil
     }
 
-    private func integer(
+    func integer(
         _ value: JSONValue, _ range: ClosedRange<Int>, _ type: ParameterType, at pointer: JSONPointer
     ) -> Int? {
         guard let number = value.intValue else {
@@ -145,7 +174,7 @@ extension SpecDecoder {
             })
     }
 
-    private func checkCount(
+    func checkCount(
         _ elements: [JSONValue], _ count: ClosedRange<Int>, _ type: ParameterType, at pointer: JSONPointer
     ) -> Bool {
         if count.contains(elements.count) { return true }
@@ -153,7 +182,7 @@ extension SpecDecoder {
         return false
     }
 
-    private func columnName(_ text: String, at pointer: JSONPointer) -> String? {
+    func columnName(_ text: String, at pointer: JSONPointer) -> String? {
         guard (1...1_000).contains(text.utf8.count) else {
             report(.invalidValue, pointer, "a column name has 1 to 1000 bytes, this has \(text.utf8.count)")
             return nil

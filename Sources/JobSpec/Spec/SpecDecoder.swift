@@ -130,3 +130,16 @@ final class SpecDecoder {
         kinds.map(\.indefinite).joined(separator: " or ")
     }
 }
+
+/// Decoding of parts of a spec by themselves.
+package enum SpecDecoding {
+    /// One entry of the catalog, or its problems.
+    package static func entry(_ json: JSONValue, _ kind: CatalogKind) -> Result<TypedSpec, SpecErrors> {
+        let decoder = SpecDecoder()
+        let entry = decoder.typed(json, [kind], at: .root, depth: 0)
+        guard let entry, decoder.problems.isEmpty else {
+            return .failure(SpecErrors(problems: decoder.problems))
+        }
+        return .success(entry)
+    }
+}

@@ -40,7 +40,7 @@ extension Module {
     /// or for the whole model by `apply(…, training:)`, of which `fallback` says what follows.
     ///
     /// - Throws: `ModuleError` when it is not told, or both when it is made and when it is called.
-    public final func flag(
+    public final func mergeParam(
         _ name: String, _ attribute: Bool?, _ argument: Bool?, fallback: Bool?
     ) throws -> Bool {
         guard attribute == nil || argument == nil else {
@@ -51,7 +51,9 @@ extension Module {
         guard let value = attribute ?? argument ?? fallback else {
             throw ModuleError(
                 .argument, className, expected: "to be told \(name):", got: "nothing",
-                fix: "Give it to the initializer or to the call, or use apply(…, training: true) or (…, training: false).")
+                fix:
+                    "Give it to the initializer or to the call, or use apply(…, training: true) or (…, training: false)."
+            )
         }
         return value
     }

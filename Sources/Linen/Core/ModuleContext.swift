@@ -77,7 +77,7 @@ final class ModuleContext: @unchecked Sendable {
 
     /// Runs a method of a module as that module's own.
     func call<Result>(_ module: Module, _ body: () throws -> Result) throws -> Result {
-        let scope = try placement.scope(of: module, frames: frames)
+        let scope = try placedScope(of: module)
         guard frames.count < ModuleContext.largestDepth else {
             throw ModuleError(
                 .argument, module.className,
@@ -102,9 +102,12 @@ final class ModuleContext: @unchecked Sendable {
         return result
     }
 
+    /// The scope of a module, which is bound now if it is not yet.
+    func placedScope(of module: Module) throws -> Scope { try placement.scope(of: module, frames: frames) }
+
     /// The scope of a module one of whose methods is running.
     func runningScope(of module: Module, for operation: String) throws -> Scope {
-        let scope = try placement.scope(of: module, frames: frames)
+        let scope = try placedScope(of: module)
         guard scope.depth > 0 else {
             throw ModuleError(
                 .misplaced, operation, expected: "a running method of \(module.className)",
@@ -152,7 +155,8 @@ final class ModuleContext: @unchecked Sendable {
             throw ModuleError(
                 .misplaced, "variable", expected: "a variable of \(regions.last?.displayPath ?? "/")",
                 got: "a change of '\(name)' in collection '\(collection)' of another module",
-                fix: "A lifted transformation changes variables of its own module only. Lift a module that contains both.",
+                fix:
+                    "A lifted transformation changes variables of its own module only. Lift a module that contains both.",
                 path: scope.displayPath)
         }
         try region.store.set(collection, region.relativePath(scope), name, value)

@@ -57,8 +57,10 @@ final class Scope {
 
     /// Takes a name for a variable. Variables of different collections may share a name.
     func reserveVariable(_ collection: String, _ name: String) throws {
-        guard !naming.childNames.contains(name), naming.variableNames[collection]?.contains(name) != true else {
-            let other = naming.childNames.contains(name) ? "a submodule" : "another variable in '\(collection)'"
+        guard !naming.childNames.contains(name), naming.variableNames[collection]?.contains(name) != true
+        else {
+            let other =
+                naming.childNames.contains(name) ? "a submodule" : "another variable in '\(collection)'"
             throw ModuleError(
                 .nameInUse, collection == "params" ? "param" : "variable",
                 expected: "a name that is free in \(module.className)",
@@ -75,7 +77,8 @@ final class Scope {
     /// The automatic name of a module made in the running method: its class and a number, counted per class in the order of
     /// creation over those modules that need one.
     func automaticName(of module: Module, needsName: (Module) -> Bool) -> String? {
-        while naming.automaticNames[ObjectIdentifier(module)] == nil, naming.nextToName < naming.created.count {
+        while naming.automaticNames[ObjectIdentifier(module)] == nil, naming.nextToName < naming.created.count
+        {
             let candidate = naming.created[naming.nextToName]
             naming.nextToName += 1
             guard candidate.name == nil, needsName(candidate) else { continue }

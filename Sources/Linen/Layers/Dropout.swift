@@ -31,7 +31,7 @@ public final class Dropout: Module, Layer {
     }
 
     private func dropped(_ x: Tensor, deterministic: Bool?) throws -> Tensor {
-        let deterministic = try flag(
+        let deterministic = try mergeParam(
             "deterministic", self.deterministic, deterministic, fallback: isTraining.map { !$0 })
         guard (0...1).contains(rate) else {
             throw ModuleError(.argument, "Dropout", expected: "a rate in 0...1", got: "\(rate)")

@@ -25,6 +25,9 @@ func generateLinearRegression(_ spec: GeneratorSpec) throws -> ArrayDataset {
 func generateData(_ spec: GeneratorSpec) throws -> ArrayDataset {
     switch spec.name {
     case "linear_regression": try generateLinearRegression(spec)
-    default: throw unbuilt(spec)
+    default:
+        throw SpecErrors(problems: [
+            spec.problem("unsupported", "the generator \(spec.name) has no implementation")
+        ])
     }
 }

@@ -1,42 +1,76 @@
-// Losses and metrics of a spec as functions over tensors.
-import Datasets
+// Losses of a spec as functions over tensors.
 import JobSpec
 import Optax
 import TensorEngine
 
-/// What a batch is judged by: a scalar from the model's output `[batch, outputs]` and the target (`int32[batch]` class labels, or
-/// `float32[batch, outputs]`), the mean over the batch.
+/// What a batch is judged by: a scalar from the model's output `[batch, …, outputs]` and the target: `int32[batch, …]` class labels,
+/// or `float32[batch, …, outputs]`.
 typealias BatchScore = @Sendable (_ output: Tensor, _ target: Tensor) throws -> Tensor
 
 enum LossBuilder {
-    /// The loss of a spec.
+    /// The loss of a spec, the mean over the batch (and over all other axes that Optax's function leaves).
     static func loss(_ spec: LossSpec) throws -> BatchScore {
-        switch spec.name {
-        case "softmax_cross_entropy_with_integer_labels":
-            return { try mean(softmaxCrossEntropyWithIntegerLabels($0, $1)) }
-        case "squared_error": return { try mean(squaredError($0, $1)) }
-        case "l2_loss": return { try mean(l2Loss($0, $1)) }
-        case "half_squared_error_sum":
+        let each = try table.builder(spec).build(spec.arguments)
+        return { try mean(each($0, $1)) }
+    }
+
+    static let table = BuildTable<Arguments, BatchScore>([classifications, distributions, regressions])
+
+    private static let classifications: [Builder<Arguments, BatchScore>] = [
+        .init("softmax_cross_entropy_with_integer_labels") { _ in
+            { try softmaxCrossEntropyWithIntegerLabels($0, $1) }
+        },
+        .init("multiclass_hinge_loss") { _ in { try multiclassHingeLoss($0, $1) } },
+        .init("multiclass_perceptron_loss") { _ in { try multiclassPerceptronLoss($0, $1) } },
+        .init("sigmoid_binary_cross_entropy") { _ in { try sigmoidBinaryCrossEntropy($0, $1) } },
+        .init("sigmoid_focal_loss") { a in
+            let (alpha, gamma) = (a.optionalNumber("alpha"), try a.number("gamma"))
+            return { try sigmoidFocalLoss($0, $1, alpha: alpha, gamma: gamma) }
+        },
+        .init("hinge_loss") { _ in { try hingeLoss($0, $1) } },
+        .init("perceptron_loss") { _ in { try perceptronLoss($0, $1) } },
+        .init("sparsemax_loss") { _ in { try sparsemaxLoss($0, $1) } },
+    ]
+
+    private static let distributions: [Builder<Arguments, BatchScore>] = [
+        .init("softmax_cross_entropy") { _ in { try softmaxCrossEntropy($0, $1) } },
+        .init("safe_softmax_cross_entropy") { _ in { try safeSoftmaxCrossEntropy($0, $1) } },
+        .init("poly_loss_cross_entropy") { a in
+            let epsilon = try a.number("epsilon")
+            return { try polyLossCrossEntropy($0, $1, epsilon: epsilon) }
+        },
+        .init("multiclass_sparsemax_loss") { _ in { try multiclassSparsemaxLoss($0, $1) } },
+        .init("generalized_kl_divergence") { _ in { try generalizedKLDivergence($0, $1) } },
+        .init("dice_loss") { a in
+            let (smooth, alpha, beta) = (try a.number("smooth"), try a.number("alpha"), try a.number("beta"))
+            let (softmax, background) = (try a.boolean("apply_softmax"), try a.boolean("ignore_background"))
+            return {
+                try diceLoss(
+                    $0, $1, smooth: smooth, alpha: alpha, beta: beta, appliesSoftmax: softmax,
+                    ignoresBackground: background)
+            }
+        },
+        .init("kl_divergence") { _ in { try klDivergence($0, $1) } },
+        .init("kl_divergence_with_log_targets") { _ in { try klDivergenceWithLogTargets($0, $1) } },
+        .init("convex_kl_divergence") { _ in { try convexKLDivergence($0, $1) } },
+    ]
+
+    private static let regressions: [Builder<Arguments, BatchScore>] = [
+        .init("squared_error") { _ in { try squaredError($0, $1) } },
+        .init("l2_loss") { _ in { try l2Loss($0, $1) } },
+        .init("absolute_error") { _ in { try absoluteError($0, $1) } },
+        .init("huber_loss") { a in
+            let delta = try a.number("delta")
+            return { try huberLoss($0, $1, delta: delta) }
+        },
+        .init("log_cosh") { _ in { try logCosh($0, $1) } },
+        .init("cosine_distance") { a in
+            let epsilon = try a.number("epsilon")
+            return { try cosineDistance($0, $1, epsilon: epsilon) }
+        },
+        .init("half_squared_error_sum") { _ in
             // The loss of the Flax Basics guide: each row's inner(error, error) / 2.
-            return { try mean(sum(squaredError($0, $1), axes: [-1]) / 2) }
-        default: throw unbuilt(spec)
-        }
-    }
-
-    /// A metric of a spec.
-    static func metric(_ spec: MetricSpec) throws -> BatchScore {
-        switch spec.name {
-        case "accuracy": return { try mean(equal(argmax($0, axis: -1), $1).astype(.float32)) }
-        case "mean_squared_error": return { try mean(squaredError($0, $1)) }
-        case "mean_absolute_error": return { try mean(abs($0 - $1)) }
-        default: throw unbuilt(spec)
-        }
-    }
-}
-
-/// An entry of the catalog that no builder knows: a mistake in this program, which a test over the whole catalog finds.
-func unbuilt(_ spec: TypedSpec) -> SpecErrors {
-    SpecErrors(problems: [
-        spec.problem("unsupported", "\(spec.kind.rawValue) \(spec.name) has no implementation")
-    ])
+            { try sum(squaredError($0, $1), axes: Array(1..<$0.rank)) / 2 }
+        },
+    ]
 }

@@ -5,29 +5,34 @@ import Optax
 import OrderedCollections
 import TensorEngine
 
-/// Evaluates states on the validation data: means over all its rows, whatever the batches.
+/// Evaluates states on the validation data: over all its rows, whatever the batches.
 final class Evaluator {
     private let source: BatchSource
     private let names: [String]
+    private let metrics: [Metric]
     private let batches: Int
-    private let isClassification: Bool
     /// By number of rows: whole batches, and the shorter last one.
     private var executions: [Int: BoundExecution] = [:]
     private let makeProgram: (Int) throws -> Program
     private let stateTypes: [TensorType]
 
-    /// Batches of an evaluation have at least so many rows: fewer, larger products. The number depends on the spec alone.
+    /// Batches of an evaluation have so many rows, unless a row is large: fewer, larger products. The number depends on the spec alone.
     private static let smallestBatch = 512
+    private static let largestBatchElements = 1 << 18
 
     init(_ spec: JobSpec, _ data: BatchSource, state: TrainState, programs: TrainingPrograms) {
-        let rows = max(data.batchSize, min(Evaluator.smallestBatch, data.data.rows))
+        // A token becomes a vector in each layer, so batches of them stay as training has them.
+        let fitting =
+            data.data.inputs.isInteger
+            ? data.batchSize : Evaluator.largestBatchElements / max(1, data.data.inputs.width)
+        let rows = max(data.batchSize, min(Evaluator.smallestBatch, fitting, data.data.rows))
         source = BatchSource(data: data.data, batchSize: rows, dropRemainder: false)
         names = spec.evaluationMetricNames
+        metrics = programs.metrics
         // max_batches counts batches of the training's size.
         let allowed =
             spec.evaluation?.maxBatches.map { max(1, ($0 * data.batchSize + rows - 1) / rows) } ?? Int.max
         batches = min(source.batchesPerEpoch, allowed)
-        isClassification = spec.targetKind == .classes
         stateTypes = state.leaves.map(\.type)
         makeProgram = { rows in try programs.evaluation(state: state, rows: rows) }
     }
@@ -38,25 +43,48 @@ final class Evaluator {
     func evaluate(copyState: (Int, UnsafeMutableRawBufferPointer) -> Void) throws -> OrderedDictionary<
         String, Double
     > {
-        var sums = [Double](repeating: 0, count: names.count)
+        var loss = 0.0
         var rowsSeen = 0
+        var parts = [[[Double]]](repeating: [], count: metrics.count)
         for index in 0..<batches {
             let rows = source.positions(ofBatch: index).count
             let execution = try execution(rows: rows)
             if index == 0 || rows != source.batchSize {
                 for k in stateTypes.indices { copyState(k, execution.inputBytes(k)) }
             }
-            try copyBatch(
-                source, index, order: nil, isClassification: isClassification, into: execution,
-                at: stateTypes.count)
+            try copyBatch(source, index, order: nil, into: execution, at: stateTypes.count)
             execution.run()
-            for k in sums.indices {
-                sums[k] += Double(rows) * Double(execution.outputBytes(k).load(as: Float.self))
-            }
+            loss += Double(rows) * (try numbers(execution, 0).first ?? .nan)
             rowsSeen += rows
+            var output = 1
+            for (k, metric) in metrics.enumerated() {
+                for part in 0..<metric.partCount {
+                    add(
+                        try numbers(execution, output + part), to: &parts[k], at: part,
+                        by: metric.accumulation)
+                }
+                output += metric.partCount
+            }
         }
-        return OrderedDictionary(
-            uniqueKeysWithValues: zip(names, sums.map { $0 / Double(max(1, rowsSeen)) }))
+        let values = [loss / Double(max(1, rowsSeen))] + zip(metrics, parts).map { $0.value($1) }
+        return OrderedDictionary(uniqueKeysWithValues: zip(names, values))
+    }
+
+    private func numbers(_ execution: BoundExecution, _ output: Int) throws -> [Double] {
+        let tensor = try execution.output(output)
+        return try tensor.astype(.float64).elements() as [Double]
+    }
+
+    private func add(
+        _ values: [Double], to parts: inout [[Double]], at part: Int, by accumulation: Metric.Accumulation
+    ) {
+        if part == parts.count {
+            parts.append(values)
+        } else if accumulation == .concatenate {
+            parts[part] += values
+        } else {
+            for index in values.indices { parts[part][index] += values[index] }
+        }
     }
 
     private func execution(rows: Int) throws -> BoundExecution {
@@ -69,18 +97,10 @@ final class Evaluator {
     }
 }
 
-/// Writes a batch into the two inputs that follow the state.
+/// Writes a batch into two neighbouring inputs.
 func copyBatch(
-    _ source: BatchSource, _ index: Int, order: [Int32]?, isClassification: Bool,
-    into execution: BoundExecution,
-    at first: Int
+    _ source: BatchSource, _ index: Int, order: [Int32]?, into execution: BoundExecution, at first: Int
 ) throws {
-    try source.copyInputs(
-        ofBatch: index, order: order, into: execution.inputBytes(first).bindMemory(to: Float.self))
-    let target = execution.inputBytes(first + 1)
-    if isClassification {
-        try source.copyLabels(ofBatch: index, order: order, into: target.bindMemory(to: Int32.self))
-    } else {
-        try source.copyValues(ofBatch: index, order: order, into: target.bindMemory(to: Float.self))
-    }
+    try source.copyInputs(ofBatch: index, order: order, into: execution.inputBytes(first))
+    try source.copyTargets(ofBatch: index, order: order, into: execution.inputBytes(first + 1))
 }

@@ -42,9 +42,11 @@ package struct Inspection: Sendable {
             guard let path = files[reference.name] else {
                 throw DatasetError("no file was given for the dataset \(reference.name)")
             }
-            return try CSVTable(path: path).inspect()
+            let format = try DatasetFile.format(
+                ofFileAt: path, mediaType: path.hasSuffix(".txt") ? "text/plain" : nil)
+            return try DatasetFile(path: path, format: format).inspect()
         }
-        let programs = try TrainingPrograms(spec, features: shape.features, outputs: shape.outputs)
+        let programs = try TrainingPrograms(spec, BatchTypes(shape))
         let rows = min(spec.data.batchSize, shape.trainRows)
         let state = try evalShape(programs.initialState, try PRNGKey(seed: spec.seed))
         let step = try programs.step(state: state, rows: rows)
@@ -54,6 +56,7 @@ package struct Inspection: Sendable {
         program = step.program
         optimized = try step.program.optimized()
         executable = try Executable(step.program, carry: step.carry)
-        inputNames = state.tree.leavesWithPaths().map(\.path) + ["batch inputs", "batch targets"]
+        inputNames =
+            state.tree.leavesWithPaths().map(\.path) + ["training key", "batch inputs", "batch targets"]
     }
 }

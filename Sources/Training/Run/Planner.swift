@@ -17,10 +17,10 @@ enum Planner {
     ) throws(SpecErrors) -> JobPlan {
         let spec = try JobSpec.decode(json)
         let shape = try DataShape(spec) { (reference) throws(DatasetError) in
-            try CSVTable(path: try JobData.path(of: reference, in: datasets)).inspect()
+            try JobData.file(of: reference, in: datasets).inspect()
         }
         do {
-            return try plan(spec, shape)
+            return try plan(spec, shape, try Initialization(spec, datasets))
         } catch let errors as SpecErrors {
             throw errors
         } catch let error as TensorError {
@@ -32,21 +32,25 @@ enum Planner {
         }
     }
 
-    private static func plan(_ spec: JobSpec, _ shape: DataShape) throws -> JobPlan {
-        let programs = try TrainingPrograms(spec, features: shape.features, outputs: shape.outputs)
+    private static func plan(
+        _ spec: JobSpec, _ shape: DataShape, _ initialization: Initialization?
+    ) throws -> JobPlan {
+        let programs = try TrainingPrograms(spec, BatchTypes(shape))
         let key = try PRNGKey(seed: spec.seed)
         let rows = min(spec.data.batchSize, shape.trainRows)
         let state = try evalShape(programs.initialState, key)
+        if let initialization {
+            // Only whether it fits; the types are the same afterwards.
+            _ = try initialization.applied(
+                to: state.replacingLeaves(state.leaves.map { try zeros($0.shape, dtype: $0.dtype) }))
+        }
         try check(try programs.outputType(state: state, rows: rows), spec, shape)
         let step = try programs.step(state: state, rows: rows)
         let executable = try Executable(step.program, carry: step.carry)
         let params = state.params.leaves
         let stateBytes = state.leaves.reduce(0) { $0 + $1.type.byteCount }
         let schedule = RunSchedule(spec, batchesPerEpoch: shape.batchesPerEpoch)
-        let dataBytes =
-            (shape.trainRows + (shape.validationRows ?? 0)) * (shape.features + shape.outputs)
-            * MemoryLayout<Float>.size
-        let memory = baseMemoryBytes + 2 * stateBytes + executable.arenaByteCount + 2 * dataBytes
+        let memory = baseMemoryBytes + 2 * stateBytes + executable.arenaByteCount + 2 * shape.byteCount
         if let limit = spec.budget.memoryBytes, memory > limit {
             throw SpecErrors(problems: [
                 SpecProblem(
@@ -75,15 +79,25 @@ enum Planner {
         func mismatch(_ detail: String) -> SpecErrors {
             SpecErrors(problems: [SpecProblem(code: "shape_mismatch", pointer: "#/model", detail: detail)])
         }
-        let width = output.shape.last ?? 0
-        if let classes = shape.classes, width < classes {
-            throw mismatch(
-                "the output is [batch, \(width)], one logit a class, and the target \(spec.data.target ?? "") has \(classes) classes; make the last layer's features \(classes)"
-            )
+        func text(_ dimensions: [Int]) -> String {
+            "[" + (["batch"] + dimensions.map(String.init)).joined(separator: ", ") + "]"
         }
-        if shape.classes == nil, width != shape.outputs {
+        let dimensions = Array(output.shape.dimensions.dropFirst())
+        if shape.targetIsInteger {
+            let width = dimensions.last ?? 0
+            guard dimensions.dropLast() == shape.targetShape[...] else {
+                throw mismatch(
+                    "the output is \(text(dimensions)) and the target \(text(shape.targetShape)); the output must have those dimensions and one for the classes"
+                )
+            }
+            if let classes = shape.classes, width < classes {
+                throw mismatch(
+                    "the output is \(text(dimensions)), one logit a class, and the target \(spec.data.target ?? "") has \(classes) classes; make the last layer's features \(classes)"
+                )
+            }
+        } else if dimensions != shape.targetShape {
             throw mismatch(
-                "the output is [batch, \(width)] and the target has \(shape.outputs) columns; make the last layer's features \(shape.outputs)"
+                "the output is \(text(dimensions)) and the target is \(text(shape.targetShape)); make the last layer's features \(shape.targetShape.last ?? 1)"
             )
         }
     }

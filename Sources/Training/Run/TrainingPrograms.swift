@@ -10,58 +10,56 @@ struct TrainingPrograms {
     private let spec: JobSpec
     private let model: Model
     private let loss: BatchScore
-    private let metrics: [BatchScore]
+    /// In the order of the spec.
+    let metrics: [Metric]
     private let optimizer: GradientTransformation
-    private let features: Int
-    private let outputs: Int
+    private let augmentation: Augmentation
+    let types: BatchTypes
 
-    /// - Parameters:
-    ///   - features: input columns.
-    ///   - outputs: target columns; 1 for class labels.
-    init(_ spec: JobSpec, features: Int, outputs: Int) throws {
+    /// Sown by models whose loss is not only about their output, such as a variational autoencoder: added to the loss.
+    static let lossCollection = "losses"
+
+    init(_ spec: JobSpec, _ types: BatchTypes) throws {
         self.spec = spec
-        self.features = features
-        self.outputs = outputs
-        model = try ModelBuilder.model(spec.model)
+        self.types = types
+        model = try ModelBuilder(vocabulary: types.vocabulary).model(spec.model)
         loss = try LossBuilder.loss(spec.loss)
-        metrics = try spec.metrics.map(LossBuilder.metric)
+        metrics = try spec.metrics.map(MetricBuilder.metric)
         optimizer = try OptimizerBuilder.transformation(spec.optimizer)
-    }
-
-    /// The type of a batch of inputs.
-    func inputType(rows: Int) -> TensorType { TensorType(.float32, [rows, features]) }
-
-    /// The type of a batch of targets.
-    func targetType(rows: Int) -> TensorType {
-        spec.targetKind == .classes ? TensorType(.int32, [rows]) : TensorType(.float32, [rows, outputs])
+        augmentation = try Augmentation(spec.data.transforms)
     }
 
     // MARK: State
 
     /// The state before the first step: a Flax TrainState.
     func initialState(_ key: PRNGKey) throws -> TrainState {
-        let variables = try model.initialize(key, try zeros(inputType(rows: 1).shape), training: false)
+        let variables = try model.initialize(key, try placeholders(rows: 1)[0], training: false)
         let collections = variables.entries.compactMap { name, value -> TrainState.Collection? in
-            guard name != "params", let variables = value.dictionary else { return nil }
+            guard name != "params", name != TrainingPrograms.lossCollection, let variables = value.dictionary
+            else { return nil }
             return TrainState.Collection(name, variables)
         }
-        return try TrainState.create(
-            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: optimizer,
-            collections: collections)
+        do {
+            return try TrainState.create(
+                params: variables["params"]?.dictionary ?? FrozenDict(), transformation: optimizer,
+                collections: collections)
+        } catch let error as TensorError where error.kind != .resource {
+            throw SpecErrors(problems: [spec.optimizer.problem("conflict", error.description)])
+        }
     }
 
     /// The type of the model's output for a batch. Nothing is computed.
     func outputType(state: TrainState, rows: Int) throws -> TensorType {
         try evalShape(
             { (state: TrainState) in
-                try model.apply(variables(of: state), zeros(inputType(rows: rows).shape), training: false)
+                try model.apply(variables(of: state), placeholders(rows: rows)[0], training: false)
             }, state
         ).type
     }
 
     /// The modules with what a call for a batch needs and gives.
     func modules(rows: Int) throws -> [Inspection.Module] {
-        let table = try model.tabulate(try zeros(inputType(rows: rows).shape), training: false)
+        let table = try model.tabulate(try placeholders(rows: rows)[0], training: false)
         return table.map { row in
             let below = table.filter {
                 row.path.isEmpty || $0.path == row.path || $0.path.hasPrefix(row.path + "/")
@@ -82,51 +80,126 @@ struct TrainingPrograms {
 
     // MARK: Programs
 
-    /// One training step. Inputs: the leaves of the state, inputs, targets. Outputs: the leaves of the next state, the loss.
-    /// State leaves carry over.
+    /// One training step. Inputs: the leaves of the state, the run's training key, inputs, targets. Outputs: the leaves of the
+    /// next state, the loss. State leaves carry over.
     func step(state: TrainState, rows: Int) throws -> (program: Program, carry: [Int?]) {
         let leaves = state.leaves
         let program = try makeProgram(
             { (arguments: [Tensor]) in
-                let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
+                let state = try state.replacingLeaves(Array(arguments.dropLast(3)))
                 let (next, loss) = try advance(
-                    state, arguments[arguments.count - 2], arguments[arguments.count - 1])
+                    state, try PRNGKey(data: arguments[leaves.count]), arguments[leaves.count + 1],
+                    arguments[leaves.count + 2])
                 return next.leaves + [loss]
-            }, try leaves + placeholders(rows: rows))
+            }, try leaves + [zeros([2], dtype: .uint32)] + placeholders(rows: rows))
         return (program, Array(leaves.indices) + [nil])
     }
 
-    private func advance(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> (
-        next: TrainState, loss: Tensor
-    ) {
-        let names = Set(state.collections.map(\.name))
-        let objective = valueAndGrad(hasAux: { (params: FrozenDict) in
-            var variables = variables(of: state)
-            variables["params"] = .dictionary(params)
-            let (output, updates) = try model.apply(variables, x, mutable: .only(names), training: true)
-            return (try loss(output, y), updates)
-        })
-        let (value, updates, gradients) = try objective(state.params)
+    private func advance(
+        _ state: TrainState, _ key: PRNGKey, _ x: Tensor, _ y: Tensor
+    ) throws -> (next: TrainState, loss: Tensor) {
+        // As the Flax guide folds the step into the dropout key.
+        let key = try key.foldIn(state.step)
+        let x = try augmentation(x, key.foldIn(2))
+        let rngs = ["dropout": key, "noise": try key.foldIn(1)]
+        let names = Set(state.collections.map(\.name) + [TrainingPrograms.lossCollection])
+        let objective = Objective(
+            model: model, loss: loss, variables: variables(of: state), mutable: .only(names), rngs: rngs,
+            x: x, y: y)
+        let (value, updates, gradients) = try valueAndGrad(hasAux: { try objective.value($0) })(state.params)
+        // For line searches, which look ahead on the same batch with the same random keys.
+        let context = UpdateContext(
+            value: value, gradients: .dictionary(gradients),
+            valueFunction: { try objective.value($0.dictionary ?? FrozenDict()).0 })
         return (
-            try state.applyGradients(gradients, replacing: updates, context: UpdateContext(value: value)),
+            try state.applyGradients(
+                gradients, replacing: withoutLosses(updates), context: context),
             value
         )
     }
 
-    /// Evaluation of a batch. Inputs: the leaves of the state, inputs, targets. Outputs: the loss, then each metric.
+    private func withoutLosses(_ updates: FrozenDict) -> FrozenDict {
+        FrozenDict(
+            updates.entries.filter { $0.key != TrainingPrograms.lossCollection }.map { ($0.key, $0.value) })
+    }
+
+    /// Evaluation of a batch. Inputs: the leaves of the state, inputs, targets. Outputs: the loss, then the parts of each metric.
     func evaluation(state: TrainState, rows: Int) throws -> Program {
         try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
                 let target = arguments[arguments.count - 1]
-                let output = try model.apply(
-                    variables(of: state), arguments[arguments.count - 2], training: false)
-                return try ([loss] + metrics).map { try $0(output, target) }
+                let (output, updates) = try model.apply(
+                    variables(of: state), arguments[arguments.count - 2],
+                    mutable: [TrainingPrograms.lossCollection], training: false)
+                let value = try Objective.total(loss(output, target), updates)
+                return try [value] + metrics.flatMap { try $0.parts(output, target) }
             }, try state.leaves + placeholders(rows: rows))
     }
 
     private func placeholders(rows: Int) throws -> [Tensor] {
-        let (x, y) = (inputType(rows: rows), targetType(rows: rows))
-        return [try zeros(x.shape), try zeros(y.shape, dtype: y.dtype)]
+        let (x, y) = (types.inputs(rows: rows), types.targets(rows: rows))
+        return [try zeros(x.shape, dtype: x.dtype), try zeros(y.shape, dtype: y.dtype)]
+    }
+}
+
+/// What a training step minimises, as a function of the parameters. Unchecked, since modules are not sendable: it is called only
+/// while the step is traced, by that one thread.
+private struct Objective: @unchecked Sendable {
+    let model: Model
+    let loss: BatchScore
+    let variables: FrozenDict
+    let mutable: CollectionFilter
+    let rngs: [String: PRNGKey]
+    let x: Tensor
+    let y: Tensor
+
+    /// The loss, and the collections as the model leaves them.
+    func value(_ params: FrozenDict) throws -> (Tensor, FrozenDict) {
+        var variables = variables
+        variables["params"] = .dictionary(params)
+        let (output, updates) = try model.apply(
+            variables, x, mutable: mutable, rngs: rngs, training: true)
+        return (try Objective.total(loss(output, y), updates), updates)
+    }
+
+    /// The loss with what the model has sown.
+    static func total(_ loss: Tensor, _ updates: FrozenDict) throws -> Tensor {
+        let sown = updates[TrainingPrograms.lossCollection]?.leaves ?? []
+        return try sown.reduce(loss) { try $0 + mean($1) }
+    }
+}
+
+/// The types of batches, and how many tokens there are.
+struct BatchTypes: Sendable {
+    var inputShape: [Int]
+    var inputIsInteger: Bool
+    var targetShape: [Int]
+    var targetIsInteger: Bool
+    /// Nil where the inputs are no tokens.
+    var vocabulary: Int?
+
+    init(_ shape: DataShape) {
+        inputShape = shape.inputShape
+        inputIsInteger = shape.inputIsInteger
+        targetShape = shape.targetShape
+        targetIsInteger = shape.targetIsInteger
+        vocabulary = shape.vocabulary
+    }
+
+    init(_ data: JobData) {
+        inputShape = data.train.data.inputs.shape
+        inputIsInteger = data.train.data.inputs.isInteger
+        targetShape = data.train.data.target.shape
+        targetIsInteger = data.train.data.target.isInteger
+        vocabulary = data.vocabulary
+    }
+
+    func inputs(rows: Int) -> TensorType {
+        TensorType(inputIsInteger ? .int32 : .float32, Shape([rows] + inputShape))
+    }
+
+    func targets(rows: Int) -> TensorType {
+        TensorType(targetIsInteger ? .int32 : .float32, Shape([rows] + targetShape))
     }
 }

@@ -65,11 +65,14 @@ final class TrainingRun {
                 isRetryable: false)
         }
         schedule = RunSchedule(spec, batchesPerEpoch: batches)
-        let programs = try TrainingPrograms(
-            spec, features: data.train.data.features, outputs: data.train.data.outputs)
+        let programs = try TrainingPrograms(spec, BatchTypes(data))
         self.programs = programs
 
-        let initial = try jit { (key: PRNGKey) in try programs.initialState(key) }(keys.initialize)
+        var initial = try jit { (key: PRNGKey) in try programs.initialState(key) }(keys.initialize)
+        // A run that goes on has the checkpoint's values already.
+        if restored == nil, let checkpoint = try Initialization(spec, command.datasets) {
+            initial = try checkpoint.applied(to: initial)
+        }
         let state = try restored.map { try TrainingRun.restore($0.state, like: initial) } ?? initial
         self.state = state
         stateLeafCount = state.leaves.count
@@ -80,9 +83,12 @@ final class TrainingRun {
         let rows = data.train.positions(ofBatch: 0).count
         let step = try programs.step(state: state, rows: rows)
         let executable = try Executable(step.program, carry: step.carry)
-        let (x, y) = (programs.inputType(rows: rows), programs.targetType(rows: rows))
+        let (x, y) = (programs.types.inputs(rows: rows), programs.types.targets(rows: rows))
         execution = try BoundExecution(
-            executable, inputs: try state.leaves + [zeros(x.shape), zeros(y.shape, dtype: y.dtype)])
+            executable,
+            inputs: try state.leaves + [
+                keys.training.data, zeros(x.shape, dtype: x.dtype), zeros(y.shape, dtype: y.dtype),
+            ])
         evaluator = data.validation.map { Evaluator(spec, $0, state: state, programs: programs) }
     }
 
@@ -104,8 +110,7 @@ final class TrainingRun {
     private func step() throws {
         let (epoch, batch) = finished.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
         try copyBatch(
-            data.train, batch, order: try epochOrder(epoch), isClassification: spec.targetKind == .classes,
-            into: execution, at: stateLeafCount)
+            data.train, batch, order: try epochOrder(epoch), into: execution, at: stateLeafCount + 1)
         execution.run()
         let loss = execution.outputBytes(stateLeafCount).load(as: Float.self)
         lastLoss = Double(loss)

@@ -46,8 +46,8 @@ struct DataPutCommand: ParsableCommand {
                 headers: [
                     (
                         name: "Content-Type",
-                        value: url.pathExtension.lowercased() == "csv"
-                            ? "text/csv" : "application/octet-stream"
+                        value: ["csv": "text/csv", "txt": "text/plain", "msgpack": "application/msgpack"][url.pathExtension.lowercased()]
+                            ?? "application/octet-stream"
                     )
                 ], body: .file(file))
             var shown = Date.distantPast

@@ -129,6 +129,15 @@ struct SpecModule {
                     paramDType: try dtype("param_dtype") ?? .float32, name: name))
         case "Conv", "ConvLocal", "ConvTranspose":
             return SpecModule(try convolution(type, arguments, name: name))
+        case "Einsum":
+            try only("shape", "einsum_str", "use_bias", "dtype", "param_dtype", "kernel_init", "bias_init")
+            return SpecModule(
+                Einsum(
+                    shape: Shape(list("shape", [])), arguments["einsum_str"]?.stringValue,
+                    useBias: boolean("use_bias", true), dtype: try dtype("dtype"),
+                    paramDType: try dtype("param_dtype") ?? .float32,
+                    kernelInitializer: try initializer("kernel_init", .lecunNormal()),
+                    biasInitializer: try initializer("bias_init", .zeros), name: name))
         case "Embed":
             try only("num_embeddings", "features", "dtype", "param_dtype", "embedding_init")
             let normal = Initializer.varianceScaling(

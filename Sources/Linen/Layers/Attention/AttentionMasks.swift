@@ -43,7 +43,8 @@ public func combineMasks(_ masks: Tensor?..., dtype: DType = .float32) throws ->
     for mask in given.dropFirst() {
         guard mask.rank == result.rank else {
             throw ModuleError(
-                .argument, "combineMasks", expected: "masks of one rank", got: "\(result.type) and \(mask.type)")
+                .argument, "combineMasks", expected: "masks of one rank",
+                got: "\(result.type) and \(mask.type)")
         }
         result = try and(result.astype(.bool), mask.astype(.bool))
     }

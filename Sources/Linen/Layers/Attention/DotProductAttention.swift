@@ -60,9 +60,11 @@ public func dotProductAttentionWeights(
     if let bias = options.bias { weights = try weights + bias }
     if let mask = options.mask {
         let isSeen = try mask.astype(.bool)
-        guard isSeen.rank <= rank, zip(isSeen.shape.reversed(), weights.shape.reversed()).allSatisfy({
-            $0 == 1 || $0 == $1
-        }) else {
+        guard isSeen.rank <= rank,
+            zip(isSeen.shape.reversed(), weights.shape.reversed()).allSatisfy({
+                $0 == 1 || $0 == $1
+            })
+        else {
             throw ModuleError(
                 .argument, "dotProductAttentionWeights",
                 expected: "a mask that broadcasts to the weights, \(weights.shape)", got: "\(mask.type)")

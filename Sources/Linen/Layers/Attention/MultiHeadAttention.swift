@@ -101,7 +101,8 @@ public class MultiHeadDotProductAttention: Module, Layer {
         let total = qkvFeatures ?? width
         guard heads > 0, total % heads == 0, total > 0 else {
             throw ModuleError(
-                .argument, className, expected: "qkvFeatures, \(total), to be a multiple of the number of heads",
+                .argument, className,
+                expected: "qkvFeatures, \(total), to be a multiple of the number of heads",
                 got: "\(heads) heads")
         }
         func projection(_ name: String) -> DenseGeneral {
@@ -129,7 +130,7 @@ public class MultiHeadDotProductAttention: Module, Layer {
             mask: mask, broadcastsDropout: configuration.broadcastDropout, dtype: configuration.dtype,
             forcesFloat32Softmax: configuration.forceFloat32Softmax, sower: sowsWeights ? self : nil)
         if dropoutRate > 0,
-            try !flag(
+            try !mergeParam(
                 "deterministic", self.deterministic, deterministic, fallback: isTraining.map { !$0 })
         {
             options.dropoutRate = dropoutRate

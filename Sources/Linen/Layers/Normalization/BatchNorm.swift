@@ -56,7 +56,7 @@ public final class BatchNorm: Module, Layer {
     }
 
     private func normalized(_ x: Tensor, useRunningAverage: Bool?, mask: Tensor?) throws -> Tensor {
-        let usesRunning = try flag(
+        let usesRunning = try mergeParam(
             "useRunningAverage", self.useRunningAverage, useRunningAverage,
             fallback: isTraining.map { !$0 })
         let features = try resolvedAxes(axes, rank: x.rank, for: className).sorted()

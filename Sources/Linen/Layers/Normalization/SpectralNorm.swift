@@ -43,7 +43,7 @@ public final class SpectralNorm: Module, Layer {
     public override func submodules() -> [(name: String, module: Module)] { [("layer_instance", layer)] }
 
     public func forward(_ x: Tensor) throws -> Tensor {
-        try run(x, updateStats: flag("updateStats", nil, nil, fallback: isTraining))
+        try run(x, updateStats: mergeParam("updateStats", nil, nil, fallback: isTraining))
     }
 
     /// As the main call. `updateStats` keeps the new state of the iteration, which needs the collection to be mutable.
@@ -52,8 +52,8 @@ public final class SpectralNorm: Module, Layer {
     }
 
     private func run(_ x: Tensor, updateStats: Bool) throws -> Tensor {
-        let layerName = try layer.boundName()
-        return try layer.mapVariables(
+        let layerName = try layer.boundPath.last ?? ""
+        return try layer.lifted.mapVariables(
             initializing: isInitializing, changing: true,
             read: { variables in
                 FrozenDict(

@@ -125,7 +125,8 @@ public final class SimpleCell: Module, RecurrentCell {
     ) {
         self.residual = residual
         configuration = CellConfiguration(
-            features: features, gate: activation, activation: activation, kernelInitializer: kernelInitializer,
+            features: features, gate: activation, activation: activation,
+            kernelInitializer: kernelInitializer,
             recurrentInitializer: recurrentInitializer, biasInitializer: biasInitializer, dtype: dtype,
             paramDType: paramDType, carryInitializer: carryInitializer)
         super.init(name: name)
@@ -133,7 +134,8 @@ public final class SimpleCell: Module, RecurrentCell {
 
     public func forward(_ h: Tensor, _ x: Tensor) throws -> (carry: Tensor, output: Tensor) {
         let width = try CellConfiguration.width(h, of: className)
-        var sum = try configuration.input("i", useBias: true, features: width)(x)
+        var sum =
+            try configuration.input("i", useBias: true, features: width)(x)
             + configuration.recurrent("h", useBias: false, features: width)(h)
         if residual { sum = try sum + h }
         let next = try configuration.activation(sum)

@@ -86,7 +86,8 @@ struct CellConfiguration {
     func lstmCarry(_ key: PRNGKey, inputShape: Shape) throws -> LSTMCarry {
         let keys = try key.split()
         return LSTMCarry(
-            cell: try carry(keys[0], inputShape: inputShape), hidden: try carry(keys[1], inputShape: inputShape))
+            cell: try carry(keys[0], inputShape: inputShape),
+            hidden: try carry(keys[1], inputShape: inputShape))
     }
 
     /// The size of the carry that was given.

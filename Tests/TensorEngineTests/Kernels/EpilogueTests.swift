@@ -64,10 +64,10 @@ extension KernelTests {
         @Test("batches of products, and operands that lie otherwise than the product")
         func batches() throws {
             try check(matrices([[6, 40, 8], [6, 8, 50], [50], [6, 1, 50]])) {
-                [try logistic(matmul($0[0], $0[1]) + $0[2] * $0[3])]
+                [try logistic(matmul($0[0], $0[1]) * $0[2] + $0[3])]
             }
             // The transposed operand is copied first.
-            try check(matrices([[2, 3, 4, 5], [2, 3, 5, 6], [6, 4, 3, 2]]), steps: 1) {
+            try check(matrices([[2, 3, 4, 5], [2, 3, 5, 6], [6, 4, 3, 2]]), steps: 2) {
                 [try matmul($0[0], $0[1]) - transpose($0[2])]
             }
         }

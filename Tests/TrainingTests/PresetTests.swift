@@ -36,7 +36,7 @@ import Testing
         let whole = try RunFixture(spec).train()
         let fixture = try RunFixture(spec)
         let first = try fixture.train(stopAfter: 3)
-        let second = try fixture.train(resume: try #require(first.checkpoints.last))
+        let second = try fixture.train(resume: first.checkpoints.last)
         #expect(first.points + second.points == whole.points)
         #expect(second.checkpoints.last?.stateSHA256 == whole.checkpoints.last?.stateSHA256)
         #expect(Set(whole.losses).count == 5, "\(whole.losses)")

@@ -17,7 +17,7 @@ public enum StateArray: Sendable {
     /// The array of this NumPy type, from its elements' bytes.
     ///
     /// - Throws: `SerializationError` (unsupported) for a type name that is none of these; (malformed) when the number of
-    ///   bytes is not the shape's.
+    ///   bytes is not the shape's; (limit) for shapes that no tensor can have.
     public init(dtypeName: String, shape: Shape, bytes: UnsafeRawBufferPointer) throws {
         let precision = ComplexPrecision(rawValue: dtypeName)
         let dtype = DType(name: dtypeName)
@@ -35,11 +35,17 @@ public enum StateArray: Sendable {
         }
         if let precision {
             self = .complex(precision, shape: shape, bytes: Array(bytes))
-        } else if dtype == .bool {
-            // A byte that is neither 0 nor 1 must not get into kernels that count on those two.
-            self = .tensor(try Tensor(bytes.map { $0 != 0 }, shape: shape))
-        } else {
-            self = .tensor(try Tensor(bytes: bytes, type: TensorType(dtype ?? .float32, shape)))
+            return
+        }
+        do {
+            // A byte of a bool that is neither 0 nor 1 must not get into kernels that count on those two.
+            self =
+                dtype == .bool
+                ? .tensor(try Tensor(bytes.map { $0 != 0 }, shape: shape))
+                : .tensor(try Tensor(bytes: bytes, type: TensorType(dtype ?? .float32, shape)))
+        } catch let error as TensorError {
+            // Such as the shape of an empty array with dimensions beyond what the engine counts.
+            throw SerializationError(.limit, "StateArray", expected: error.expected, got: error.got)
         }
     }
 

@@ -66,4 +66,18 @@ struct CollectionTests {
         #expect(try run(2) != values)
         #expect(try model.apply([:], x, training: false).doubles().allSatisfy { $0 == 1 })
     }
+
+    @Test("a running module knows its path and its variables")
+    func pathAndVariables() throws {
+        let model = Custom { _, x in
+            try Custom(name: "inner") { module, x in
+                let y = try Dense(features: 2)(x)
+                #expect(try module.boundPath == ["inner"])
+                #expect(try paths(module.boundVariables) == ["params/Dense_0/bias", "params/Dense_0/kernel"])
+                return y
+            }(x)
+        }
+        _ = try model.initialize(key(), sampleInput())
+        #expect(moduleError { _ = try model.boundPath }?.kind == .unbound)
+    }
 }

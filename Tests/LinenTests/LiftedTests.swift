@@ -141,13 +141,33 @@ struct LiftedTests {
         try expectEqual(model.apply(variables, x), y, 1e-5)
     }
 
+    @Test("initialize may be compiled and gives the same bits, also where it makes variables before a loop")
+    func compiledInitialization() throws {
+        let x = try key(4).normal([2, 5, 3])
+        let rnn = RNN(LSTMCell(features: 4))
+        let eager = try rnn.initialize(key(), x)
+        let compiled = try jit { (key: PRNGKey, x: Tensor) in try rnn.initialize(key, x) }(key(), x)
+        #expect(paths(eager) == paths(compiled))
+        for (a, b) in zip(eager.leaves, compiled.leaves) { #expect(try a.doubles() == b.doubles()) }
+        let output = try jit { (v: FrozenDict, x: Tensor) in try rnn.apply(v, x) }(compiled, x)
+        #expect(try output.doubles() == rnn.apply(eager, x).doubles())
+    }
+
+    @Test("the table of modules shows a lifted module once, with its stacked parameters")
+    func table() throws {
+        let rows = try stack().tabulate { try $0(sampleInput(), []).carry }
+        #expect(rows.map(\.path) == ["", "Dense_0", "Dropout_0"])
+        #expect(rows.map(\.type) == ["ScanStep", "Dense", "Dropout"])
+        #expect(rows.map(\.parameterCount) == [0, 4 * 12, 0])
+    }
+
     @Test("a module may use a derivative of its submodule, and be differentiated itself")
     func derivativesInside() throws {
         /// The force of a learned energy.
         final class Force: Module, Layer {
             let energy = Dense(features: 1)
             func forward(_ x: Tensor) throws -> Tensor {
-                try energy.valueAndGrad(x) { try sum(square(tanh(self.energy($0)))) }.gradient
+                try energy.lifted.valueAndGrad(x) { try sum(square(tanh(self.energy($0)))) }.gradient
             }
         }
         let x = try sampleInput()
@@ -170,8 +190,10 @@ struct LiftedTests {
         let variables = try dense.initialize(key(), x)
         let cotangent = try sampleInput(width: 2)
         let (pulled, pushed) = try dense.apply(variables) { dense in
-            let (_, pullback) = try dense.vjp(x) { try dense($0) }
-            let (_, tangent) = try dense.jvp(x, tangent: x, variableTangents: variables) { try dense($0) }
+            let (_, pullback) = try dense.lifted.vjp(x) { try dense($0) }
+            let (_, tangent) = try dense.lifted.jvp(x, tangent: x, variableTangents: variables) {
+                try dense($0)
+            }
             return (try pullback(cotangent), tangent)
         }
         let expected = try grad { (v: FrozenDict, x: Tensor) in
@@ -193,7 +215,7 @@ struct LiftedTests {
             let no = Dense(features: 2)
             func forward(_ x: Tensor) throws -> Tensor {
                 if isInitializing { return try yes(x) + no(x) }
-                return try cond(
+                return try lifted.cond(
                     greater(sum(x), 0), x, onTrue: { try self.yes($0) }, onFalse: { try self.no($0) })
             }
         }
@@ -216,7 +238,7 @@ struct LiftedTests {
                     _ = try variable("counter", "n") { try zeros([], dtype: .int32) }
                     return x
                 }
-                return try whileLoop(
+                return try lifted.whileLoop(
                     initial: x, carry: ["counter"], condition: { try less(sum($0), 100) }
                 ) { x in
                     try self.compact {
@@ -270,14 +292,14 @@ struct LiftedTests {
             _ = try Custom { _, x in
                 let (dense, shared) = (Dense(features: 2), Dense(features: 1))
                 let y = try shared(x)
-                return try dense.remat(y) { try dense(shared($0)) }
+                return try dense.lifted.remat(y) { try dense(shared($0)) }
             }.initialize(key(), x)
         }
         #expect(read == nil)
         let changed = moduleError {
             _ = try Custom { _, x in
                 let (dense, late) = (Dense(features: 2), Dense(features: 3))
-                return try dense.remat(x) { try dense(late($0)) }
+                return try dense.lifted.remat(x) { try dense(late($0)) }
             }.initialize(key(), x)
         }
         #expect(changed?.kind == .misplaced)

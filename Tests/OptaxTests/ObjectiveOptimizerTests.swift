@@ -288,6 +288,6 @@ private let rows: [Row] = [
                 updates: params, state: try search.initialize(params: params), params: params,
                 context: UpdateContext(value: try zeros([]), gradients: params))
         }
-        #expect(error?.expected.contains("valueFunction") == true)
+        #expect(error?.fix == "Pass UpdateContext(valueFunction: loss) to update.")
     }
 }

@@ -26,7 +26,7 @@ private let optimizers: [(name: String, make: @Sendable () throws -> GradientTra
     ("prodigy", { prodigy(learningRate: 1, initialEstimate: 1e-2) }),
     ("dadapt adamw", { dadaptAdamW(initialEstimate: 1e-2) }),
     ("ademamix", { ademamix(learningRate: 0.05, b3: 0.9) }),
-    ("simplified ademamix", { simplifiedAdEMAMix(learningRate: 0.002) }),
+    ("simplified ademamix", { simplifiedAdEMAMix(learningRate: 0.01, b1: 0.9) }),
     ("adopt", { adopt(learningRate: 0.1) }),
     ("acprop", { acprop(learningRate: 0.05) }), ("cocob", { cocob() }), ("dog", { dog() }),
     ("dowg", { dowg() }), ("madgrad", { madgrad(learningRate: 0.1) }),

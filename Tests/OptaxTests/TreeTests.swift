@@ -178,7 +178,7 @@ private func isClose(_ a: [Double], _ b: [Double]) -> Bool {
                     0.84745944,
                 ]))
         #expect(try error.item() < 1e-5)
-        let x = try nonNegativeLeastSquares(
+        let x = try nnls(
             try Tensor([1, 2, 3, 1, 0, 1] as [Float], shape: [3, 2]), try Tensor([1, -1, 2] as [Float]),
             iterations: 50)
         #expect(isClose(try x.doubles(), [0, 0.5]))

@@ -24,7 +24,7 @@ struct LinenParityTests {
             "missing_param": ["'bias'", "[\"kernel\"]", "at /"],
             "no_params_collection": ["'params'", "initialize"],
             "immutable_batch_stats": ["'batch_stats'", "mutable", "at /BatchNorm_0"],
-            "dropout_without_rng": ["'params'", "Dropout"],
+            "dropout_without_rng": ["'dropout'", "Dropout"],
             "make_rng_missing": ["'noise'"],
             "dropout_deterministic_unset": ["deterministic", "nothing"],
             "dropout_deterministic_twice": ["deterministic", "two"],
@@ -37,7 +37,7 @@ struct LinenParityTests {
             "mha_mask_shape": ["[2, 2, 3, 3]", "[2,1,5,5]"],
             "init_missing_params_rng": ["'params'", "'dropout'"],
             "setup_undefined_attr": ["SetupBad", "'nothing'"],
-            "inner_dims_differ": ["[2,3]"],
+            "inner_dims_differ": ["[2, 3]"],
         ]
         for parityCase in try ParitySuite.load("linen", "errors") {
             let words = wanted.first { parityCase.name.hasPrefix("err_" + $0.key) }?.value

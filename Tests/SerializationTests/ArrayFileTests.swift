@@ -139,6 +139,14 @@ private func tensor(_ array: StateArray) throws -> Tensor {
         }
     }
 
+    @Test("an empty array with dimensions whose product is beyond all numbers is refused")
+    func hugeEmpty() throws {
+        var header = Array(
+            "{'descr': '<f4', 'fortran_order': True, 'shape': (4611686018427387904, 8, 0), }\n".utf8)
+        header = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header
+        #expect(#expect(throws: SerializationError.self) { try npyRestore(header) }?.kind == .limit)
+    }
+
     @Test("objects and structures are refused as such", arguments: ["object", "structured"])
     func unsupported(name: String) throws {
         let error = #expect(throws: SerializationError.self) { try npyRestore(try fixture("\(name).npy")) }

@@ -96,4 +96,23 @@ private let order = [
             }
         }
     }
+
+    @Test("code that articles show is in the sources, as it stands there")
+    func articlesShowSources() throws {
+        let articles = try #require(
+            FileManager.default.enumerator(
+                at: root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        ).compactMap { $0 as? URL }.filter { $0.pathExtension == "md" }
+        #expect(!articles.isEmpty)
+        for article in articles {
+            let parts = try String(contentsOf: article, encoding: .utf8).components(separatedBy: "<!-- from ")
+            for part in parts.dropFirst() {
+                let path = try #require(part.components(separatedBy: " -->").first)
+                let block = try #require(part.components(separatedBy: "```swift\n").dropFirst().first)
+                let code = try #require(block.components(separatedBy: "```").first)
+                let source = try String(contentsOf: root.appending(path: path), encoding: .utf8)
+                #expect(source.contains(code), "\(article.lastPathComponent) shows what is not in \(path)")
+            }
+        }
+    }
 }

@@ -337,6 +337,19 @@ void spk_run_search_sorted(const void *arguments, void *const *slots, spk_pool *
 void spk_run_dynamic_window(const void *arguments, void *const *slots, spk_pool *pool);
 void spk_run_scatter(const void *arguments, void *const *slots, spk_pool *pool);
 
+// MARK: Decompositions
+
+/// Dense row-major matrices [count, rows, columns] = q [count, rows, inner] * r [count, inner, columns], float32 or float64,
+/// with inner = min(rows, columns) or rows. `work` is a slot with room for spk_qr_work_count doubles. Signs are LAPACK's.
+typedef struct {
+    int32_t dtype;
+    int64_t count, rows, columns, inner;
+    int32_t matrix, q, r, work; // slots
+    int64_t matrix_offset, q_offset, r_offset; // in elements
+} spk_qr;
+int64_t spk_qr_work_count(int64_t rows, int64_t columns, int64_t inner);
+void spk_run_qr(const void *arguments, void *const *slots, spk_pool *pool);
+
 // MARK: Control flow: steps that run steps
 
 /// Slot `slot` holds, in iteration i, the address of slot `source` plus i * stride_bytes.

@@ -122,6 +122,21 @@ open class Module: ModuleMethods {
         return ModuleVariable(collection: collection, name: name, scope: scope, context: context)
     }
 
+    /// The names from the outermost module to this one; none for the outermost (Flax's path). Only inside of `initialize` and `apply`.
+    public final var boundPath: [String] {
+        get throws { try ModuleContext.required(by: self, for: "boundPath").placedScope(of: self).path }
+    }
+
+    /// The variables of this module and its submodules, by collection, as they are now (Flax's variables). Only inside of `initialize` and `apply`.
+    public final var boundVariables: FrozenDict {
+        get throws {
+            let context = try ModuleContext.required(by: self, for: "boundVariables")
+            let scope = try context.placedScope(of: self)
+            let region = context.region(of: scope)
+            return region.store.variables(at: region.relativePath(scope))
+        }
+    }
+
     /// Whether a variable (or a parameter, in collection `params`) exists already.
     public final func hasVariable(_ collection: String, _ name: String) throws -> Bool {
         let (context, scope) = try running("hasVariable")

@@ -77,7 +77,7 @@ final class ModuleContext: @unchecked Sendable {
 
     /// Runs a method of a module as that module's own.
     func call<Result>(_ module: Module, _ body: () throws -> Result) throws -> Result {
-        let scope = try placement.scope(of: module, frames: frames)
+        let scope = try placedScope(of: module)
         guard frames.count < ModuleContext.largestDepth else {
             throw ModuleError(
                 .argument, module.className,
@@ -102,9 +102,12 @@ final class ModuleContext: @unchecked Sendable {
         return result
     }
 
+    /// The scope of a module, which is bound now if it is not yet.
+    func placedScope(of module: Module) throws -> Scope { try placement.scope(of: module, frames: frames) }
+
     /// The scope of a module one of whose methods is running.
     func runningScope(of module: Module, for operation: String) throws -> Scope {
-        let scope = try placement.scope(of: module, frames: frames)
+        let scope = try placedScope(of: module)
         guard scope.depth > 0 else {
             throw ModuleError(
                 .misplaced, operation, expected: "a running method of \(module.className)",

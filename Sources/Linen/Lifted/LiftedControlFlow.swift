@@ -1,12 +1,12 @@
 // Choices and loops that depend on values, inside of modules.
 import TensorEngine
 
-extension Module {
+extension LiftedTransformations {
     /// `onTrue(operand)` where the scalar `predicate` holds, else `onFalse(operand)`; both may call this module (Flax's cond).
     ///
     /// Both must change the same variables. So `initialize` should call both layers outright: only then does it make the parameters
     /// of both.
-    public final func cond<Operand: TensorTree, Out: TensorTree>(
+    public func cond<Operand: TensorTree, Out: TensorTree>(
         _ predicate: Tensor, _ operand: Operand, onTrue: @escaping (Operand) throws -> Out,
         onFalse: @escaping (Operand) throws -> Out
     ) throws -> Out {
@@ -16,10 +16,10 @@ extension Module {
 
     /// The branch that the integer scalar `index` names, applied to `operand`; branches may call this module (Flax's switch). An
     /// index outside means the first or the last one. See `cond` for `initialize`.
-    public final func switchCase<Operand: TensorTree, Out: TensorTree>(
+    public func switchCase<Operand: TensorTree, Out: TensorTree>(
         _ index: Tensor, _ operand: Operand, _ branches: [(Operand) throws -> Out]
     ) throws -> Out {
-        let lifting = try Lifting(self, for: "switchCase")
+        let lifting = try Lifting(module, for: "switchCase")
         let (variables, keys) = (lifting.variables, lifting.randomKeys)
         var structure: Out?
         let result = try TensorEngine.switchCase(
@@ -47,11 +47,11 @@ extension Module {
     ///   - carry: the collections that iterations change and pass on; they must exist before the loop. All others are the same
     ///     throughout.
     ///   - splitRNGs: by random stream, whether each iteration draws keys of its own.
-    public final func whileLoop<Value: TensorTree>(
+    public func whileLoop<Value: TensorTree>(
         initial: Value, carry: CollectionFilter = .none, splitRNGs: SplitRNGs = [:],
         condition: @escaping (Value) throws -> Tensor, _ body: @escaping (Value) throws -> Value
     ) throws -> Value {
-        let lifting = try Lifting(self, for: "whileLoop")
+        let lifting = try Lifting(module, for: "whileLoop")
         let groups = lifting.variables(grouped: [carry, .all])
         let streams = splitRNGs.keys(lifting.randomKeys)
         func iteration<Result>(

@@ -1,7 +1,7 @@
 // Derivatives inside of modules.
 import TensorEngine
 
-/// Maps a cotangent of a module's output to those of its variables and its input. Made by `Module.vjp`.
+/// Maps a cotangent of a module's output to those of its variables and its input. Made by `LiftedTransformations.vjp`.
 public struct ModulePullback<In: TensorTree, Out: TensorTree> {
     fileprivate let pullback: Pullback<Tree, Tree>
     fileprivate let changed: FrozenDict
@@ -14,15 +14,15 @@ public struct ModulePullback<In: TensorTree, Out: TensorTree> {
     }
 }
 
-extension Module {
+extension LiftedTransformations {
     /// The value of `body`, which calls this module, and its gradient with respect to `input` (Flax's value_and_grad): for modules
     /// that use a derivative, such as a force as the gradient of an energy. Can itself be differentiated.
     ///
     /// - Parameter body: must return a float scalar.
-    public final func valueAndGrad<In: TensorTree>(
+    public func valueAndGrad<In: TensorTree>(
         _ input: In, _ body: @escaping (In) throws -> Tensor
     ) throws -> (value: Tensor, gradient: In) {
-        let lifting = try Lifting(self, for: "valueAndGrad")
+        let lifting = try Lifting(module, for: "valueAndGrad")
         let differentiated = TensorEngine.valueAndGrad(hasAux: { (argument: In) in
             try lifting.run(lifting.variables, randomKeys: lifting.randomKeys, mutable: [.all]) {
                 try body(argument)
@@ -36,10 +36,10 @@ extension Module {
     /// The value of `body`, which calls this module, and its pullback to variables and input (Flax's vjp).
     ///
     /// - Parameter collections: the variables to differentiate with respect to.
-    public final func vjp<In: TensorTree, Out: TensorTree>(
+    public func vjp<In: TensorTree, Out: TensorTree>(
         _ input: In, collections: CollectionFilter = "params", _ body: @escaping (In) throws -> Out
     ) throws -> (value: Out, pullback: ModulePullback<In, Out>) {
-        let lifting = try Lifting(self, for: "vjp")
+        let lifting = try Lifting(module, for: "vjp")
         let groups = lifting.variables(grouped: [collections, .all])
         var structure: Out?
         let (result, pullback) = try TensorEngine.vjp(
@@ -65,10 +65,10 @@ extension Module {
     /// The value of `body`, which calls this module, and its derivative in a direction (Flax's jvp).
     ///
     /// - Parameter variableTangents: the direction in variables, by collection; those that are not there count as constants.
-    public final func jvp<In: TensorTree, Out: TensorTree>(
+    public func jvp<In: TensorTree, Out: TensorTree>(
         _ input: In, tangent: In, variableTangents: FrozenDict = [:], _ body: @escaping (In) throws -> Out
     ) throws -> (value: Out, tangent: Out) {
-        let lifting = try Lifting(self, for: "jvp")
+        let lifting = try Lifting(module, for: "jvp")
         let groups = lifting.variables(grouped: [.only(Set(variableTangents.keys)), .all])
         var structure: Out?
         let (result, direction) = try TensorEngine.jvp(

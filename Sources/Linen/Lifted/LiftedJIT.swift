@@ -1,12 +1,12 @@
 // jit and remat of modules.
 import TensorEngine
 
-extension Module {
+extension LiftedTransformations {
     /// Runs `body`, which calls this module, with random streams that begin anew here: each stream's key is the module's next draw
     /// from it, and paths count from this module on, so that the same layers draw the same numbers wherever they are
     /// (Flax's fold_rngs).
-    public final func foldRNGs<Result>(_ body: () throws -> Result) throws -> Result {
-        let lifting = try Lifting(self, for: "foldRNGs")
+    public func foldRNGs<Result>(_ body: () throws -> Result) throws -> Result {
+        let lifting = try Lifting(module, for: "foldRNGs")
         var keys: [String: PRNGKey] = [:]
         for stream in lifting.randomKeys.keys.sorted() {
             keys[stream] = try lifting.context.makeRandomKey(stream, in: lifting.scope)
@@ -18,7 +18,7 @@ extension Module {
     }
 }
 
-/// A layer with the variables and random numbers that Flax's `nn.jit` gives it: see `Module.foldRNGs`. It is compiled as a part of
+/// A layer with the variables and random numbers that Flax's `nn.jit` gives it: see `LiftedTransformations.foldRNGs`. It is compiled as a part of
 /// the function around it; `jit` of that function is what compiles. Automatic names begin with `Jit`.
 public final class JIT<Inner: Layer>: Module, Layer {
     public let layer: Inner
@@ -31,6 +31,6 @@ public final class JIT<Inner: Layer>: Module, Layer {
     public override var className: String { "Jit" + layer.className }
 
     public func forward(_ input: Inner.Input) throws -> Inner.Output {
-        try layer.foldRNGs { try layer(input) }
+        try layer.lifted.foldRNGs { try layer(input) }
     }
 }

@@ -1,14 +1,14 @@
 // remat of modules: less memory for gradients, for more time.
 import TensorEngine
 
-extension Module {
+extension LiftedTransformations {
     /// Runs `body`, which calls this module, so that gradients keep only the input and the variables and compute the rest again
     /// (Flax's remat, on a module). Values, gradients, variables and random numbers are as without.
-    public final func remat<In: TensorTree, Out: TensorTree>(
+    public func remat<In: TensorTree, Out: TensorTree>(
         _ input: In, _ body: @escaping (In) throws -> Out
     ) throws -> Out {
         try throughLeaves(input, body) { leaves, function in
-            let lifting = try Lifting(self, for: "remat")
+            let lifting = try Lifting(module, for: "remat")
             let (variables, keys) = (lifting.variables, lifting.randomKeys)
             let rematerialized = TensorEngine.remat { (arguments: Tree) in
                 let (outputs, changed) = try lifting.run(
@@ -26,7 +26,7 @@ extension Module {
     }
 }
 
-/// A layer whose inner values gradients compute again instead of keeping them: see `Module.remat`. Its variables are the layer's,
+/// A layer whose inner values gradients compute again instead of keeping them: see `LiftedTransformations.remat`. Its variables are the layer's,
 /// at this module's place. Automatic names begin with `Checkpoint`, remat's other name.
 public final class Remat<Inner: Layer>: Module, Layer
 where Inner.Input: TensorTree, Inner.Output: TensorTree {
@@ -40,7 +40,7 @@ where Inner.Input: TensorTree, Inner.Output: TensorTree {
     public override var className: String { "Checkpoint" + layer.className }
 
     public func forward(_ input: Inner.Input) throws -> Inner.Output {
-        try layer.remat(input) { try self.layer($0) }
+        try layer.lifted.remat(input) { try self.layer($0) }
     }
 }
 
@@ -58,7 +58,7 @@ public final class RematStep<Inner: CarryLayer>: Module, CarryLayer {
     public func forward(
         _ carry: Inner.Carry, _ input: Inner.Input
     ) throws -> (carry: Inner.Carry, output: Inner.Output) {
-        let result = try step.remat(StepTree(first: carry, second: input)) { arguments in
+        let result = try step.lifted.remat(StepTree(first: carry, second: input)) { arguments in
             let (carry, output) = try self.step(arguments.first, arguments.second)
             return StepTree(first: carry, second: output)
         }
@@ -66,29 +66,34 @@ public final class RematStep<Inner: CarryLayer>: Module, CarryLayer {
     }
 }
 
-extension Module {
+extension LiftedTransformations {
     /// Runs `body`, which calls this module, on its own result again and again, with variables of its own each time
     /// (Flax's remat_scan): lengths[0] · lengths[1] · … layers, as loops in loops, each but the innermost of which gradients run
     /// again. For n = a · b layers gradients keep about a + b values instead of n.
     ///
     /// Variables get one more axis in front for each length; every iteration draws random keys of its own.
-    public final func rematScan<Carry: TensorTree>(
+    public func rematScan<Carry: TensorTree>(
         initial: Carry, lengths: [Int], _ body: @escaping (Carry) throws -> Carry
     ) throws -> Carry {
         guard let length = lengths.first else { return try body(initial) }
+        // Each adds an axis to the variables, of which a tensor has no more than 8.
+        guard lengths.count <= 8 else {
+            throw ModuleError(
+                .argument, "rematScan", expected: "at most 8 lengths", got: "\(lengths.count)")
+        }
         let variables = ScanVariables(axes: [.all: 0], splitRNGs: [.all: true])
         return try scan(initial: initial, over: [Tensor](), length: length, variables: variables) {
             carry, _ in
             if lengths.count == 1 { return (try body(carry), [Tensor]()) }
-            let next = try self.remat(carry) {
-                try self.rematScan(initial: $0, lengths: Array(lengths.dropFirst()), body)
+            let next = try remat(carry) {
+                try rematScan(initial: $0, lengths: Array(lengths.dropFirst()), body)
             }
             return (next, [Tensor]())
         }.carry
     }
 }
 
-/// A layer applied to its own result again and again: see `Module.rematScan`. Its variables are the layer's, at this module's
+/// A layer applied to its own result again and again: see `LiftedTransformations.rematScan`. Its variables are the layer's, at this module's
 /// place and with an axis in front for each length. Automatic names begin with `Remat_scan`.
 public final class RematScan<Inner: Layer>: Module, Layer
 where Inner.Input: TensorTree, Inner.Output == Inner.Input {
@@ -104,7 +109,7 @@ where Inner.Input: TensorTree, Inner.Output == Inner.Input {
     public override var className: String { "Remat_scan" + layer.className }
 
     public func forward(_ input: Inner.Input) throws -> Inner.Input {
-        try layer.rematScan(initial: input, lengths: lengths) { try self.layer($0) }
+        try layer.lifted.rematScan(initial: input, lengths: lengths) { try self.layer($0) }
     }
 }
 

@@ -24,12 +24,12 @@ public struct ScanVariables {
     }
 }
 
-extension Module {
+extension LiftedTransformations {
     /// Runs `body`, which calls this module, in a loop over the slices of a sequence (Flax's scan, on a module).
     ///
     /// ```swift
     /// let layer = Block()                                     // variables of all 12 with a new first axis
-    /// let (y, _) = try layer.scan(
+    /// let (y, _) = try layer.lifted.scan(
     ///     initial: x, over: [Tensor](), length: 12,
     ///     variables: ScanVariables(axes: ["params": 0], splitRNGs: ["params": true, "dropout": true])
     /// ) { y, _ in (try layer(y), [Tensor]()) }
@@ -45,14 +45,14 @@ extension Module {
     ///   - outAxis: the axis of the results that counts the iterations.
     ///   - length: the number of iterations, where the sequence does not say it.
     ///   - reverse: from the last slice to the first; results stay at their slice's place.
-    public final func scan<Carry: TensorTree, Slices: TensorTree, Output: TensorTree>(
+    public func scan<Carry: TensorTree, Slices: TensorTree, Output: TensorTree>(
         initial: Carry, over sequence: Slices, inAxis: Int = 0, outAxis: Int = 0, length: Int? = nil,
         reverse: Bool = false, variables: ScanVariables,
         _ body: @escaping (Carry, Slices) throws -> (carry: Carry, output: Output)
     ) throws -> (carry: Carry, outputs: Output) {
         var structure: Output?
         let loop = LiftedScan(
-            lifting: try Lifting(self, for: "scan"), inAxis: inAxis, outAxis: outAxis, length: length,
+            lifting: try Lifting(module, for: "scan"), inAxis: inAxis, outAxis: outAxis, length: length,
             isReverse: reverse, variables: variables)
         let (carry, outputs) = try loop.run(initial.leaves, sequence.leaves) { carry, slices in
             let (next, output) = try body(
@@ -197,7 +197,7 @@ private struct LiftedScan {
     }
 }
 
-/// A step run over the slices of a sequence: see `Module.scan`. Its variables are the step's, at this module's place and with the
+/// A step run over the slices of a sequence: see `LiftedTransformations.scan`. Its variables are the step's, at this module's place and with the
 /// axes that `variables` says. Automatic names begin with `Scan`.
 public final class Scan<Inner: CarryLayer>: Module, CarryLayer {
     public let step: Inner
@@ -226,7 +226,7 @@ public final class Scan<Inner: CarryLayer>: Module, CarryLayer {
     public func forward(
         _ carry: Inner.Carry, _ sequence: Inner.Input
     ) throws -> (carry: Inner.Carry, output: Inner.Output) {
-        let (last, outputs) = try step.scan(
+        let (last, outputs) = try step.lifted.scan(
             initial: carry, over: sequence, inAxis: inAxis, outAxis: outAxis, length: length,
             reverse: reverse, variables: variables
         ) { try self.step($0, $1) }

@@ -1,12 +1,12 @@
 // vmap of modules: one module for each member of a batch, or one module for all of them.
 import TensorEngine
 
-extension Module {
+extension LiftedTransformations {
     /// Applies `body`, which calls this module, to each member of a batch (Flax's vmap, on a module).
     ///
     /// ```swift
     /// let ensemble = Dense(features: 4)
-    /// let outputs = try ensemble.vmap(                       // [3, …, 4]; kernel [3, inputs, 4]
+    /// let outputs = try ensemble.lifted.vmap(                       // [3, …, 4]; kernel [3, inputs, 4]
     ///     x, inAxis: nil, axisSize: 3, variableAxes: ["params": 0], splitRNGs: ["params": true]
     /// ) { try ensemble($0) }
     /// ```
@@ -19,14 +19,14 @@ extension Module {
     ///   - variableAxes: by collection, the axis of its variables that counts the members; nil: variables of all members together,
     ///     of which the first member's changes count.
     ///   - splitRNGs: by random stream, whether each member draws keys of its own.
-    public final func vmap<In: TensorTree, Out: TensorTree>(
+    public func vmap<In: TensorTree, Out: TensorTree>(
         _ input: In, inAxis: Int? = 0, outAxis: Int = 0, axisSize: Int? = nil,
         variableAxes: VariableAxes = [:], splitRNGs: SplitRNGs = [:],
         _ body: @escaping (In) throws -> Out
     ) throws -> Out {
         try throughLeaves(input, body) { leaves, function in
             try LiftedVMap(
-                lifting: Lifting(self, for: "vmap"), inAxis: inAxis, outAxis: outAxis, axisSize: axisSize,
+                lifting: Lifting(module, for: "vmap"), inAxis: inAxis, outAxis: outAxis, axisSize: axisSize,
                 variableAxes: variableAxes.entries, splitRNGs: splitRNGs
             ).run(leaves, function)
         }
@@ -90,7 +90,7 @@ private struct LiftedVMap {
     /// The number of members, which all mapped tensors must agree on.
     private func memberCount(_ mapped: [Tensor]) throws -> Int {
         let sizes = Set(mapped.map { $0.shape[0] } + (axisSize.map { [$0] } ?? []))
-        guard let size = sizes.first, sizes.count == 1, size > 0 else {
+        guard let size = sizes.first, sizes.count == 1, size >= 0 else {
             throw ModuleError(
                 .argument, "vmap", expected: "one number of members in the input, the variables and axisSize",
                 got: sizes.isEmpty ? "none" : "\(sizes.sorted())",
@@ -100,7 +100,7 @@ private struct LiftedVMap {
     }
 }
 
-/// A layer applied to each member of a batch: see `Module.vmap`. Its variables are the layer's, at this module's place and with
+/// A layer applied to each member of a batch: see `LiftedTransformations.vmap`. Its variables are the layer's, at this module's place and with
 /// the axes that `variableAxes` says. Automatic names begin with `Vmap`.
 public final class VMap<Inner: Layer>: Module, Layer where Inner.Input: TensorTree, Inner.Output: TensorTree {
     public let layer: Inner
@@ -126,7 +126,7 @@ public final class VMap<Inner: Layer>: Module, Layer where Inner.Input: TensorTr
     public override var className: String { "Vmap" + layer.className }
 
     public func forward(_ input: Inner.Input) throws -> Inner.Output {
-        try layer.vmap(
+        try layer.lifted.vmap(
             input, inAxis: inAxis, outAxis: outAxis, axisSize: axisSize, variableAxes: variableAxes,
             splitRNGs: splitRNGs
         ) { try self.layer($0) }

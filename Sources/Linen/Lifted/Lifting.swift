@@ -37,6 +37,19 @@ public struct SplitRNGs: ExpressibleByDictionaryLiteral {
     }
 }
 
+/// Transformations of a computation with a module, in which its variables and random streams take part: Flax's lifted
+/// transformations. `module.lifted.scan(…) { …module… }` is `scan` where the module's parameters may be stacked, shared or made.
+///
+/// A property of their own, so that inside of modules `vmap`, `scan` and their kin are still the engine's.
+public struct LiftedTransformations {
+    let module: Module
+}
+
+extension Module {
+    /// Transformations in which this module's variables and random streams take part.
+    public final var lifted: LiftedTransformations { LiftedTransformations(module: self) }
+}
+
 /// A module that a transformation is about to run with variables and keys that are the transformation's own (Flax's pack).
 ///
 /// The transformation traces a body, so whatever the module reads must come in as the body's arguments and whatever it changes
@@ -51,7 +64,7 @@ struct Lifting {
     /// Binds the module, if it is not yet.
     init(_ module: Module, for operation: String) throws {
         context = try ModuleContext.required(by: module, for: operation)
-        scope = try context.placement.scope(of: module, frames: context.frames)
+        scope = try context.placedScope(of: module)
         outer = context.region(of: scope)
         naming = scope.naming
     }
@@ -102,11 +115,6 @@ struct Lifting {
             }
         }
     }
-}
-
-extension Module {
-    /// The name of this module in its parent; empty for the outermost one. Binds the module.
-    func boundName() throws -> String { try Lifting(self, for: className).scope.path.last ?? "" }
 }
 
 /// Carries a function of trees through a transformation of functions of tensors.

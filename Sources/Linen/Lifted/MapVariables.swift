@@ -1,7 +1,7 @@
 // Running a module with variables computed from its own.
 import TensorEngine
 
-extension Module {
+extension LiftedTransformations {
     /// Runs `body`, in which this module sees `read` of its variables in place of the variables themselves
     /// (Flax's map_variables, on all collections).
     ///
@@ -11,11 +11,11 @@ extension Module {
     ///   - changing: let `body` change the variables; what it left is kept, passed through `write`.
     ///   - read: from the module's variables, by collection, to those that `body` sees.
     ///   - write: back.
-    public final func mapVariables<Result>(
+    public func mapVariables<Result>(
         initializing: Bool = false, changing: Bool = false, read: (FrozenDict) throws -> FrozenDict,
         write: (FrozenDict) throws -> FrozenDict = { $0 }, _ body: () throws -> Result
     ) throws -> Result {
-        let lifting = try Lifting(self, for: "mapVariables")
+        let lifting = try Lifting(module, for: "mapVariables")
         let keys = lifting.randomKeys
         var variables = lifting.variables
         if initializing {

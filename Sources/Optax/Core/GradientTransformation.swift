@@ -61,29 +61,26 @@ public struct UpdateContext: Sendable {
 
     /// The loss, or an error in the name of the transformation that needs it.
     func value(for operation: String) throws -> Tensor {
-        try required(value, "the present loss in context.value", "value: loss", for: operation)
+        guard let value else { throw missing("the present loss", "value: loss", operation) }
+        return value
     }
 
     func gradients(for operation: String) throws -> Tree {
-        try required(
-            gradients, "the present gradients in context.gradients", "gradients: gradients", for: operation)
+        guard let gradients else { throw missing("the present gradients", "gradients: gradients", operation) }
+        return gradients
     }
 
     func valueFunction(for operation: String) throws -> @Sendable (Tree) throws -> Tensor {
-        try required(
-            valueFunction, "the loss as a function of the parameters in context.valueFunction",
-            "valueFunction: { params in … }", for: operation)
+        guard let valueFunction else {
+            throw missing("the loss as a function of the parameters", "valueFunction: loss", operation)
+        }
+        return valueFunction
     }
 
-    private func required<Part>(
-        _ part: Part?, _ expected: String, _ argument: String, for operation: String
-    ) throws -> Part {
-        guard let part else {
-            throw TensorError(
-                .argument, operation, expected: expected, got: "none",
-                fix: "Pass UpdateContext(\(argument)) to update.")
-        }
-        return part
+    private func missing(_ what: String, _ argument: String, _ operation: String) -> TensorError {
+        TensorError(
+            .argument, operation, expected: "\(what), in the update's context", got: "none",
+            fix: "Pass UpdateContext(\(argument)) to update.")
     }
 }
 

@@ -114,8 +114,8 @@ private func squareSize(_ matrix: Tensor, _ operation: String) throws -> Int {
 /// - Parameters:
 ///   - a: `[equations, unknowns]`.
 ///   - b: `[equations]`, or `[equations, columns]` for several right sides.
-public func nonNegativeLeastSquares(_ a: Tensor, _ b: Tensor, iterations: Int) throws -> Tensor {
-    let name = "nonNegativeLeastSquares"
+public func nnls(_ a: Tensor, _ b: Tensor, iterations: Int) throws -> Tensor {
+    let name = "nnls"
     guard a.rank == 2, (1...2).contains(b.rank), b.shape[0] == a.shape[0], a.dtype.isFloating, iterations >= 0
     else {
         throw TensorError(

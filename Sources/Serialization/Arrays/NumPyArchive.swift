@@ -6,28 +6,34 @@ import TensorEngine
 /// - Throws: `SerializationError` (limit) from 4 GiB on, and for names longer than 64 KiB.
 public func npzSerialize(_ arrays: NamedArrays) throws -> [UInt8] {
     let name = "npzSerialize"
-    func small<Number: FixedWidthInteger>(_ value: Int, _ what: String, _: Number.Type) throws -> Number {
-        guard let number = Number(exactly: value), number < .max else {
+    func checked(_ value: Int, _ what: String, below limit: Int) throws -> Int {
+        guard value < limit else {
             throw SerializationError(
-                .limit, name, expected: "\(what) below \(Number.max)", got: "\(value)",
+                .limit, name, expected: "\(what) below \(limit)", got: "\(value)",
                 fix: "Write a safetensors file instead.")
         }
-        return number
+        return value
+    }
+    func wide(_ value: Int, _ what: String) throws -> UInt32 {
+        UInt32(try checked(value, what, below: Int(UInt32.max)))
+    }
+    func narrow(_ value: Int, _ what: String) throws -> UInt16 {
+        UInt16(try checked(value, what, below: Int(UInt16.max)))
     }
     var (sink, directory) = (MemorySink(), MemorySink())
     for (key, array) in arrays.entries {
-        let offset = try small(sink.bytes.count, "an archive", UInt32.self)
+        let offset = try wide(sink.bytes.count, "an archive")
         let header = npyHeader(array)
         var checksum = CRC32()
         header.withUnsafeBytes { checksum.update($0) }
         try array.withUnsafeBytes { checksum.update($0) }
-        let size = try small(header.count + array.byteCount, "an array", UInt32.self)
+        let size = try wide(header.count + array.byteCount, "an array")
         let file = Array((key + ".npy").utf8)
         var fields = MemorySink()
         // Version 2.0, text in UTF-8, stored, 1 January 1980.
         for value in [20, 0x0800, 0, 0, 0x21] as [UInt16] { fields.write(value) }
         for value in [checksum.value, size, size] { fields.write(value) }
-        fields.write(try small(file.count, "a name", UInt16.self))
+        fields.write(try narrow(file.count, "a name"))
         fields.write(UInt16(0))
         sink.write(ZipSignature.member)
         try sink.write(fields.bytes)
@@ -43,12 +49,12 @@ public func npzSerialize(_ arrays: NamedArrays) throws -> [UInt8] {
         directory.write(offset)
         try directory.write(file)
     }
-    let start = try small(sink.bytes.count, "an archive", UInt32.self)
-    let count = try small(arrays.count, "a number of arrays", UInt16.self)
+    let start = try wide(sink.bytes.count, "an archive")
+    let count = try narrow(arrays.count, "a number of arrays")
     try sink.write(directory.bytes)
     sink.write(ZipSignature.directoryEnd)
     for value in [0, 0, count, count] { sink.write(value) }
-    sink.write(try small(directory.bytes.count, "a directory", UInt32.self))
+    sink.write(try wide(directory.bytes.count, "a directory"))
     sink.write(start)
     sink.write(UInt16(0))
     return sink.bytes

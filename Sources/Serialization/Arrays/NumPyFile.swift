@@ -46,7 +46,7 @@ func npyRestore(_ bytes: ArraySlice<UInt8>) throws -> StateArray {
         throw malformedNumPy(
             dataStart, expected: "the bytes of \(type.dtypeName) \(header.shape)", got: "\(data.count) bytes")
     }
-    let isTurned = header.isFortranOrder && header.shape.rank > 1
+    let isTurned = header.isFortranOrder && header.shape.rank > 1 && !data.isEmpty
     guard type.isSwapped || isTurned else {
         return try data.withUnsafeBytes {
             try StateArray(dtypeName: type.dtypeName, shape: header.shape, bytes: $0)

@@ -18,10 +18,6 @@ struct LAPACK: Sendable {
         ) -> Void
     private typealias GETRF =
         @Sendable @convention(c) (Count, Count, Data?, Count, Integers, Integers) -> Void
-    private typealias GEQRF =
-        @Sendable @convention(c) (Count, Count, Data?, Count, Data?, Data?, Count, Integers) -> Void
-    private typealias ORGQR =
-        @Sendable @convention(c) (Count, Count, Count, Data?, Count, Data?, Data?, Count, Integers) -> Void
     private typealias GESDD =
         @Sendable @convention(c) (
             Flag, Count, Count, Data?, Count, Data?, Data?, Count, Data?, Count, Data?, Count, Integers,
@@ -35,8 +31,6 @@ struct LAPACK: Sendable {
     private let potrf: POTRF
     private let trsm: TRSM
     private let getrf: GETRF
-    private let geqrf: GEQRF
-    private let orgqr: ORGQR
     private let gesdd: GESDD
     private let syevd: SYEVD
     let dtype: DType
@@ -61,15 +55,12 @@ struct LAPACK: Sendable {
     private init?(_ dtype: DType) {
         let letter = dtype == .float64 ? "d" : "s"
         guard let potrf = OpenBLAS.symbol(letter + "potrf_"), let trsm = OpenBLAS.symbol(letter + "trsm_"),
-            let getrf = OpenBLAS.symbol(letter + "getrf_"), let geqrf = OpenBLAS.symbol(letter + "geqrf_"),
-            let orgqr = OpenBLAS.symbol(letter + "orgqr_"), let gesdd = OpenBLAS.symbol(letter + "gesdd_"),
+            let getrf = OpenBLAS.symbol(letter + "getrf_"), let gesdd = OpenBLAS.symbol(letter + "gesdd_"),
             let syevd = OpenBLAS.symbol(letter + "syevd_")
         else { return nil }
         self.potrf = unsafeBitCast(potrf, to: POTRF.self)
         self.trsm = unsafeBitCast(trsm, to: TRSM.self)
         self.getrf = unsafeBitCast(getrf, to: GETRF.self)
-        self.geqrf = unsafeBitCast(geqrf, to: GEQRF.self)
-        self.orgqr = unsafeBitCast(orgqr, to: ORGQR.self)
         self.gesdd = unsafeBitCast(gesdd, to: GESDD.self)
         self.syevd = unsafeBitCast(syevd, to: SYEVD.self)
         self.dtype = dtype
@@ -106,25 +97,6 @@ struct LAPACK: Sendable {
     func factorizeLU(_ matrix: Data, rows: Int, columns: Int, pivots: UnsafeMutablePointer<Int32>) {
         var (m, n, lda, info) = (blasint(rows), blasint(columns), LAPACK.leading(rows), blasint(0))
         getrf(&m, &n, matrix, &lda, pivots, &info)
-    }
-
-    /// Householder reflectors below R in the matrix's place, and their factors in `tau`. With `workSize` -1 only writes the
-    /// size of workspace that is best to the workspace's first element.
-    func factorizeQR(
-        _ matrix: Data?, rows: Int, columns: Int, tau: Data?, workspace: Data?, workSize: Int
-    ) {
-        var (m, n, lda) = (blasint(rows), blasint(columns), LAPACK.leading(rows))
-        var (size, info) = (blasint(workSize), blasint(0))
-        geqrf(&m, &n, matrix, &lda, tau, workspace, &size, &info)
-    }
-
-    /// The first `columns` columns of the product of `reflectors` reflectors, in their place.
-    func formQ(
-        _ matrix: Data?, rows: Int, columns: Int, reflectors: Int, tau: Data?, workspace: Data?, workSize: Int
-    ) {
-        var (m, n, k, lda) = (blasint(rows), blasint(columns), blasint(reflectors), LAPACK.leading(rows))
-        var (size, info) = (blasint(workSize), blasint(0))
-        orgqr(&m, &n, &k, matrix, &lda, tau, workspace, &size, &info)
     }
 
     /// Singular values and vectors; destroys the matrix. `job` is LAPACK's: N, S or A. False where it did not converge.

@@ -101,7 +101,10 @@ struct ConvGeneralDilated: Primitive {
 
         let (batch, channels) = (lhs.shape[numbers.lhs[0]], lhs.shape[numbers.lhs[1]])
         let (features, kernelChannels) = (rhs.shape[numbers.rhs[0]], rhs.shape[numbers.rhs[1]])
-        guard featureGroups > 0, batchGroups > 0, featureGroups == 1 || batchGroups == 1 else {
+        let bounds = 1...TensorLimits.largestByteCount
+        guard bounds.contains(featureGroups), bounds.contains(batchGroups),
+            featureGroups == 1 || batchGroups == 1
+        else {
             throw TensorError(
                 .argument, name, expected: "feature groups or batch groups, 1 or more",
                 got: "\(featureGroups) feature groups and \(batchGroups) batch groups")
@@ -221,8 +224,14 @@ struct ConvGeneralDilated: Primitive {
         guard lhs.isMapped || rhs.isMapped else {
             return [Batched(try self(lhs.tensor, rhs.tensor), isMapped: false)]
         }
+        guard size > 0 else {
+            // No members, no groups either: nothing but the shape of a result.
+            let type = try outputTypes([lhs.memberType, rhs.memberType])[0]
+            let none = try zeros(Shape([0] + type.shape.dimensions), dtype: type.dtype)
+            return [Batched(none, isMapped: true)]
+        }
         // Groups leave no room for a batch on one side alone.
-        if rhs.isMapped, featureGroups * batchGroups > 1 {
+        if rhs.isMapped, featureGroups > 1 || batchGroups > 1 {
             lhs = Batched(try lhs.materialized(size: size), isMapped: true)
         }
         if lhs.isMapped, batchGroups > 1 {
@@ -233,7 +242,16 @@ struct ConvGeneralDilated: Primitive {
         let position: Int
         switch (lhs.isMapped, rhs.isMapped) {
         case (true, true):
-            if batchGroups > 1 { lifted.batchGroups *= size } else { lifted.featureGroups *= size }
+            // Groups of nothing may be any number; one beyond all bounds is refused by the shape rule.
+            func times(_ groups: Int) -> Int {
+                let (product, overflow) = groups.multipliedReportingOverflow(by: size)
+                return overflow ? Int.max : product
+            }
+            if batchGroups > 1 {
+                lifted.batchGroups = times(batchGroups)
+            } else {
+                lifted.featureGroups = times(featureGroups)
+            }
             let x = try mergeAxis(lhs.tensor, 0, into: numbers.lhs[batchGroups > 1 ? 0 : 1])
             result = try lifted(x, try mergeAxis(rhs.tensor, 0, into: numbers.rhs[0]))
             position = numbers.out[1]

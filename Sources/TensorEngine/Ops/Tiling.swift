@@ -39,7 +39,11 @@ public func ravel(_ x: Tensor) throws -> Tensor { try reshape(x, [x.shape.elemen
 
 /// `x` with at least `rank` dimensions: new ones of size 1 in front.
 public func atLeast(_ x: Tensor, rank: Int) throws -> Tensor {
-    let missing = Swift.max(rank - x.rank, 0)
+    guard rank <= TensorLimits.largestRank else {
+        throw TensorError(
+            .argument, "atLeast", expected: "a rank of at most \(TensorLimits.largestRank)", got: "\(rank)")
+    }
+    let missing = rank > x.rank ? rank - x.rank : 0
     return try reshape(x, Shape(Array(repeating: 1, count: missing) + x.shape.dimensions))
 }
 
@@ -56,7 +60,8 @@ public func split(_ x: Tensor, at indices: [Int], axis: Int = 0) throws -> [Tens
 /// `x` cut along `axis` into `count` parts of one size.
 public func split(_ x: Tensor, into count: Int, axis: Int = 0) throws -> [Tensor] {
     let axis = try x.shape.normalized(axis: axis, for: "split")
-    guard count > 0, x.shape[axis] % count == 0 else {
+    // Nothing can be cut into any number of parts, but there are bounds to what an array of parts can hold.
+    guard count > 0, x.shape[axis] % count == 0, count <= Swift.max(x.shape[axis], 1 << 16) else {
         throw TensorError(
             .shape, "split",
             expected: "a number of parts that divides the size \(x.shape[axis]) of axis \(axis)",
@@ -117,6 +122,9 @@ public func repeated(_ x: Tensor, _ counts: [Int], axis: Int) throws -> Tensor {
     }
     var total = 0
     for count in counts { total = try checkedSize(total &+ count, 1, for: "repeated") }
+    guard total <= Int(Int32.max) else {
+        throw TensorError(.resource, "repeated", expected: "less than 2³¹ slices", got: "\(total)")
+    }
     let sources = counts.enumerated().flatMap {
         Array(repeating: Int32(truncatingIfNeeded: $0.offset), count: $0.element)
     }

@@ -49,10 +49,10 @@ extension PrimitiveTable {
     private static let products: [PrimitiveSample] = [
         PrimitiveSample(
             ReduceProduct(axes: [0, 2]), [numbers([3, 4, 5], 0.5...1.5)], types: [.float32, .int32],
-            derivative: .missing, slack: 10
+            slack: 10
         ) { x in [x[0].reduced([0, 2]) { $0.reduce(1, *) }] },
         PrimitiveSample(
-            ReduceProduct(axes: [1]), "over nothing", [numbers([3, 0])], derivative: .missing
+            ReduceProduct(axes: [1]), "over nothing", [numbers([3, 0])]
         ) { _ in [PlainArray([3], values: [1, 1, 1])] },
     ]
 

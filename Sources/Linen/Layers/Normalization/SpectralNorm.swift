@@ -52,8 +52,8 @@ public final class SpectralNorm: Module, Layer {
     }
 
     private func run(_ x: Tensor, updateStats: Bool) throws -> Tensor {
-        let layerName = try layer.boundName()
-        return try layer.mapVariables(
+        let layerName = try layer.boundPath.last ?? ""
+        return try layer.lifted.mapVariables(
             initializing: isInitializing, changing: true,
             read: { variables in
                 FrozenDict(

@@ -42,8 +42,8 @@ public final class WeightNorm: Module, Layer {
     public override func submodules() -> [(name: String, module: Module)] { [("layer_instance", layer)] }
 
     public func forward(_ x: Tensor) throws -> Tensor {
-        let layerName = try layer.boundName()
-        return try layer.mapVariables(
+        let layerName = try layer.boundPath.last ?? ""
+        return try layer.lifted.mapVariables(
             initializing: isInitializing,
             read: { variables in
                 FrozenDict(

@@ -100,7 +100,7 @@ public final class RNN<Cell: RecurrentCell>: Module, Layer {
                 options.initialKey ?? PRNGKey(seed: 0), inputShape: Shape(stepShape))
         // Outputs first, and every step's carry where it is not the last step's that is wanted.
         let keepsCarries = needsCarry && options.lengths != nil
-        let (last, results) = try cell.scan(
+        let (last, results) = try cell.lifted.scan(
             initial: initial, over: input, inAxis: timeAxis, variables: variables
         ) { carry, slice in
             let (next, output) = try self.cell(carry, slice)
@@ -145,7 +145,7 @@ private struct Sequences {
         try requireLengths(lengths, batch: Array(x.shape.dropFirst()))
         let last = try lengths.astype(.int32) - 1
         let shape = [1, x.shape[1]] + [Int](repeating: 1, count: x.rank - 2)
-        return try squeeze(takeAlongAxis(x, reshape(last, Shape(shape)), axis: 0), axes: [0])
+        return try squeeze(takeAlongAxis(x, reshape(last, Shape(shape)), axis: 0, mode: .clamp), axes: [0])
     }
 
     private func requireLengths(_ lengths: Tensor, batch: [Int]) throws {

@@ -1,4 +1,4 @@
-// The QR decomposition, by Householder reflections.
+// The QR decomposition, by Householder reflections in an order of its own: its bits are the same on every processor.
 import CKernels
 
 /// Q with orthonormal columns and upper triangular R, with Q·R = x. Reduced: Q [m, k], R [k, n], k = min(m, n); full: Q [m, m],
@@ -44,75 +44,20 @@ struct QR: Primitive {
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
             let dtype = inputs[0].type.dtype
-            let lapack = try LAPACK.routines(dtype, for: name)
             let shape = inputs[0].type.shape
-            let (m, n) = (shape[shape.rank - 2], shape[shape.rank - 1])
-            let (inner, reflectors) = (isFull ? m : min(m, n), min(m, n))
-            let workSize = try max(
-                lapack.workspaceSize(for: name) {
-                    lapack.factorizeQR(nil, rows: m, columns: n, tau: nil, workspace: $0, workSize: -1)
-                },
-                lapack.workspaceSize(for: name) {
-                    lapack.formQ(
-                        nil, rows: m, columns: inner, reflectors: reflectors, tau: nil, workspace: $0,
-                        workSize: -1)
-                })
-            let matrix = builder.columnMajor(inputs[0])
-            let q = builder.temporary(outputs[0].matrixTransposed.type)
-            let tau = builder.temporary(TensorType(dtype, [reflectors]))
-            let workspace = builder.temporary(TensorType(dtype, [workSize]))
+            let (m, n) = (Int64(shape[shape.rank - 2]), Int64(shape[shape.rank - 1]))
+            let inner = isFull ? m : min(m, n)
+            let (matrix, q, r) = (builder.dense(inputs[0]), outputs[0], outputs[1])
+            let work = builder.temporary(
+                TensorType(.float64, [Int(spk_qr_work_count(m, n, inner))]))
             builder.step(
-                QRStep(
-                    dtype: dtype, count: batchShape(shape).reduce(1, *), rows: m, columns: n, inner: inner,
-                    workSize: workSize, matrix: Place(matrix), q: Place(q), r: Place(outputs[1]),
-                    tau: Place(tau),
-                    workspace: Place(workspace)),
-                runQR, reads: [matrix], writes: [matrix, q, tau, workspace, outputs[1]])
-            builder.copy(q.matrixTransposed, to: outputs[0])
+                spk_qr(
+                    dtype: dtype.kernelType, count: Int64(batchShape(shape).reduce(1, *)), rows: m,
+                    columns: n,
+                    inner: inner, matrix: matrix.slot, q: q.slot, r: r.slot, work: work.slot,
+                    matrix_offset: matrix.offset, q_offset: q.offset, r_offset: r.offset),
+                spk_run_qr, reads: [matrix], writes: [q, r, work])
         }
-    }
-}
-
-private struct QRStep {
-    let dtype: DType
-    let count: Int
-    let rows: Int
-    let columns: Int
-    let inner: Int
-    let workSize: Int
-    let matrix: Place
-    let q: Place
-    let r: Place
-    let tau: Place
-    let workspace: Place
-}
-
-private func runQR(
-    _ arguments: UnsafeRawPointer?, _ slots: UnsafePointer<UnsafeMutableRawPointer?>?, _ pool: OpaquePointer?
-) {
-    guard let step = arguments?.load(as: QRStep.self), let slots, let lapack = LAPACK.known(step.dtype),
-        let matrices = step.matrix.address(slots), let qs = step.q.address(slots),
-        let rs = step.r.address(slots), let tau = step.tau.address(slots),
-        let workspace = step.workspace.address(slots)
-    else { return }
-    let (m, n, inner, width) = (step.rows, step.columns, step.inner, step.dtype.byteWidth)
-    for member in 0..<step.count {
-        let matrix = matrices + member * m * n * width
-        let (q, r) = (qs + member * m * inner * width, rs + member * inner * n * width)
-        lapack.factorizeQR(
-            matrix, rows: m, columns: n, tau: tau, workspace: workspace, workSize: step.workSize)
-        // R is the upper triangle; its elements are written one by one in row-major order.
-        for row in 0..<inner {
-            for column in 0..<n where row <= column && row < m {
-                (r + (row * n + column) * width).copyMemory(
-                    from: matrix + (column * m + row) * width, byteCount: width)
-            }
-        }
-        clearTriangle(r, rows: inner, columns: n, below: true, width)
-        q.copyMemory(from: matrix, byteCount: m * min(inner, n) * width)
-        lapack.formQ(
-            q, rows: m, columns: inner, reflectors: min(m, n), tau: tau, workspace: workspace,
-            workSize: step.workSize)
     }
 }
 

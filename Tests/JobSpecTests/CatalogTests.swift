@@ -34,7 +34,8 @@ struct CatalogTests {
             let listed = document[kind.plural]?.arrayValue?.compactMap { $0["name"]?.stringValue }
             #expect(listed == Catalog.entries(kind).map(\.name))
         }
-        let features = try #require(document["modules"]?[0]?["parameters"]?[0])
+        let dense = document["modules"]?.arrayValue?.first { $0["name"] == "Dense" }
+        let features = try #require(dense?["parameters"]?[0])
         #expect(features["name"] == "features")
         #expect(features["type"] == "integer")
         #expect(features["maximum"] == 1_000_000)

@@ -57,7 +57,7 @@ struct SpecProblemsTests {
         WrongSpec("/model/type", 5, "wrong_type", "expected a string"),
         WrongSpec("/model/type", "MPL", "unknown_name", "did you mean MLP?"),
         WrongSpec("/model/type", "adam", "unknown_name", "adam is an optimizer, not a module"),
-        WrongSpec("/model/type", "Einsum", "unsupported", "Einsum is not in this version"),
+        WrongSpec("/model/type", "ConvLSTMCell", "unsupported", "ConvLSTMCell is not in this version"),
         WrongSpec("/model/featurse", [1], "unknown_field", "did you mean features?"),
         WrongSpec("/model/use_bias", true, "unsupported", "MLP.use_bias is not in this version"),
         WrongSpec("/model/features", nil, "missing_field", "MLP needs features"),

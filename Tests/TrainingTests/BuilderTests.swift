@@ -44,7 +44,8 @@ import Testing
     }
 
     private static let examples: [String: JSONValue] = [
-        "boundaries": [], "warmup_steps": 2, "decay_steps": 10, "transition_steps": 10, "num_heads": 2,
+        "boundaries": [], "einsum_str": "abc,cd->abd", "Einsum.shape": [6, 2], "warmup_steps": 2,
+        "decay_steps": 10, "transition_steps": 10, "num_heads": 2,
         "should_skip_update_fn": "skip_not_finite", "base_optimizer": ["type": "sgd", "learning_rate": 0.1],
         "cosine_kwargs": [["init_value": 0, "peak_value": 0.1, "warmup_steps": 2, "decay_steps": 10]],
         "function": "flatten", "kernel_size": [3], "stage_sizes": [1, 1], "num_classes": 3, "features": 6,

@@ -32,7 +32,9 @@ import Testing
 
     @Test("with parameters, optimizer and step a job goes on where the other ended")
     func whole() throws {
-        let (_, path) = try Self.trained()
+        let (trained, path) = try Self.trained()
+        // Its folder goes with it.
+        defer { withExtendedLifetime(trained) {} }
         let parts: JSONValue = ["checkpoint": "ckpt_1", "load": ["params", "opt_state", "step"]]
         let fixture = try start(path, parts)
         let fresh = try RunFixture(Self.spec([:])).train().losses
@@ -43,7 +45,9 @@ import Testing
 
     @Test("renamed parameters are found, and others are an error with their paths")
     func renamed() throws {
-        let (_, path) = try Self.trained()
+        let (trained, path) = try Self.trained()
+        // Its folder goes with it.
+        defer { withExtendedLifetime(trained) {} }
         let model: JSONValue = [
             "type": "Sequential",
             "layers": [

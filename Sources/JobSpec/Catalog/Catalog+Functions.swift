@@ -28,6 +28,11 @@ extension Catalog {
         CatalogEntry(.activation, "hard_silu", "x · hard_sigmoid(x)"),
         CatalogEntry(.activation, "hard_swish", "x · hard_sigmoid(x), the same as hard_silu"),
         CatalogEntry(.activation, "hard_tanh", "x between -1 and 1"),
+        CatalogEntry(.activation, "mish", "x · tanh(softplus(x))"),
+        CatalogEntry(.activation, "squareplus", "(x + sqrt(x² + 4)) / 2"),
+        CatalogEntry(
+            .activation, "sparse_plus", "0, then a parabola, then x: softplus with a bounded middle"),
+        CatalogEntry(.activation, "sparse_sigmoid", "(x + 1) / 2 between 0 and 1"),
         CatalogEntry(
             .activation, "softmax", "exp(x) divided by its sum over the axis",
             [.defaulted("axis", .integer(-8...7), -1, "Axis of the sum")]),

@@ -124,6 +124,12 @@ extension Catalog {
                 useBias,
             ] + dtypes + [kernelInit, biasInit, moduleName], planned: ["precision", "dot_general"]),
         CatalogEntry(
+            .module, "Einsum", "A product of the input and a kernel in Einstein's notation",
+            [
+                .required("shape", .integers(count: 1...8, each: 1...1_000_000), "Shape of the kernel"),
+                .required("einsum_str", .text(.title), "The notation, such as \"abc,cde->abde\""), useBias,
+            ] + dtypes + [kernelInit, biasInit, moduleName], planned: ["precision"]),
+        CatalogEntry(
             .module, "Embed", "A learned vector for each token",
             [
                 .required(

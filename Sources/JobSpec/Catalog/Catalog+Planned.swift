@@ -3,7 +3,7 @@
 
 extension Catalog {
     package static let planned: [CatalogKind: [String]] = [
-        .module: ["Einsum", "ConvLSTMCell"],
+        .module: ["ConvLSTMCell"],
         .cell: ["ConvLSTMCell"],
         .activation: ["glu"],
         .initializer: [],

@@ -18,6 +18,14 @@ extension ModelBuilder {
                 paramDType: try a.paramDType, kernelInitializer: try a.initializer("kernel_init"),
                 biasInitializer: try a.initializer("bias_init"), name: a.name)
         },
+        .init("Einsum") { a in
+            Einsum(
+                shape: Shape(try a.integers("shape")), try a.text("einsum_str"),
+                useBias: try a.flag("use_bias"),
+                dtype: try a.dtype, paramDType: try a.paramDType,
+                kernelInitializer: try a.initializer("kernel_init"),
+                biasInitializer: try a.initializer("bias_init"), name: a.name)
+        },
         .init("Embed") { a in
             Embed(
                 count: try a.tokens("num_embeddings"), features: try a.integer("features"),

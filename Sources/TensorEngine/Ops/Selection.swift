@@ -173,7 +173,10 @@ struct StopGradient: Primitive {
         ([primals[0]], [nil])
     }
 
-    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] { [inputs[0]] }
+    /// Stays, for a gradient that is taken through the batch.
+    func batch(_ inputs: [Batched], size: Int) throws -> [Batched] {
+        [Batched(try self(inputs[0].tensor), isMapped: inputs[0].isMapped)]
+    }
 
     var lowering: LoweringRule { .view { layout, _, _ in layout } }
 }

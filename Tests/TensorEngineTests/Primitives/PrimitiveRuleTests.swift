@@ -133,6 +133,29 @@ import Testing
         }
     }
 
+    @Test("the gradient through vmap is that of each member", arguments: PrimitiveTable.all)
+    func gradientThroughVectorized(sample: PrimitiveSample) throws {
+        switch sample.derivative {
+        case .smooth, .zero, .reverseOnly: break
+        case .missing, .forwardOnly: return
+        }
+        guard !sample.activeInputs.isEmpty else { return }
+        func gradient(_ function: ([Tensor]) throws -> [Tensor], _ x: [Tensor]) throws -> [Tensor] {
+            let (value, pullback) = try vjp(
+                { active in
+                    var all = x
+                    for (position, tensor) in zip(sample.activeInputs, active) { all[position] = tensor }
+                    return try function(all).filter(\.dtype.isFloating)
+                }, sample.activeInputs.map { x[$0] })
+            return try pullback(try value.map { try onesLike($0) })
+        }
+        let members = try (0..<2).map { try sample.draw(seed: UInt64($0)) }
+        let vectorized = vmap { (x: [Tensor]) in try sample.call(x) }
+        let through = try gradient({ try vectorized($0) }, try batch(members))
+        let expected = try batch(members.map { try gradient(sample.call, $0) })
+        #expect(try largestDifference(through, expected) < 1e-9, "\(sample.testDescription)")
+    }
+
     @Test("vmap over no members gives results without members", arguments: PrimitiveTable.all)
     func vectorizedOverNothing(sample: PrimitiveSample) throws {
         guard !sample.inputs.isEmpty else { return }

@@ -160,6 +160,7 @@ struct SpecMaker {
         case .typedMap(let kinds):
             return ["a": entry(kinds, depth: depth + 1), "b": entry(kinds, depth: depth + 1)]
         case .names: return []
+        case .text: return "ab,bc->ac"
         case .padding:
             return ["SAME", 2, [[0, 1], [2, 3]]][Int.random(in: 0...2, using: &generator)] ?? nil
         case .blocks:

@@ -21,9 +21,9 @@ class Server:
     def json(self, path, **options):
         return json.loads(self.bytes(path, **options))
 
-    def upload(self, name, path):
+    def upload(self, name, path, media_type="text/csv"):
         with open(path, "rb") as file:
-            return self.json(f"/v1/datasets/{name}", data=file.read(), method="PUT", headers={"Content-Type": "text/csv"})
+            return self.json(f"/v1/datasets/{name}", data=file.read(), method="PUT", headers={"Content-Type": media_type})
 
     def train(self, spec):
         """Submits a spec (a dict) and waits for its end."""

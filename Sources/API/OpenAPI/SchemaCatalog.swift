@@ -149,6 +149,7 @@ package enum SchemaCatalog {
         P("reference", .string(), "`name@sha256:…`, what a spec may pin"),
         P("format", .string()), P("size_bytes", .integer()), P("rows", .integer()),
         P("columns", .array(.object([P("name", .string()), P("type", .string())]))),
+        P("arrays", .array(.object([P("shape", .array(.integer())), P("type", .string())]))),
         P("created_at", .time), P("links", .map(.string())),
     ])
 

@@ -64,7 +64,8 @@ extension DatasetRecord {
             ("digest", .string("sha256:" + digest.hex)), ("reference", .string(reference)),
             ("format", .string(format)), ("size_bytes", .int(bytes)),
             ("rows", rows.map { .int($0) } ?? .null),
-            ("columns", schema["columns"] ?? []), ("created_at", .time(createdAt)),
+            ("columns", schema["columns"] ?? []), ("arrays", schema["arrays"] ?? []),
+            ("created_at", .time(createdAt)),
             (
                 "links",
                 [

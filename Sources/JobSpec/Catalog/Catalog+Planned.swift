@@ -7,7 +7,7 @@ extension Catalog {
         .cell: ["ConvLSTMCell"],
         .activation: ["glu"],
         .initializer: [],
-        .optimizer: ["lookahead", "named_chain", "sophia", "sam"],
+        .optimizer: ["named_chain", "sophia", "sam", "galore", "dpsgd"],
         .transformation: [],
         .schedule: [],
         .loss: ["ctc_loss", "triplet_margin_loss", "ntxent", "ranking_softmax_loss", "fenchel_young_loss"],

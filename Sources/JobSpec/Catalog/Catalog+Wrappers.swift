@@ -64,6 +64,15 @@ extension Catalog {
             .optimizer, "conditionally_mask", "Applies inner in every nth step; the others change nothing",
             [inner, everyNth]),
         CatalogEntry(
+            .optimizer, "lookahead", "Parameters that every few steps go back part of the way",
+            [
+                .required("fast_optimizer", .typed([.optimizer, .transformation]), "What goes ahead"),
+                .required("sync_period", .integer(1...1_000_000), "Steps ahead"),
+                .required("slow_step_size", .number(.range(0, 1)), "Part of the way that is kept"),
+                .defaulted(
+                    "reset_state", .boolean, false, "Whether the fast optimizer starts anew each time"),
+            ]),
+        CatalogEntry(
             .optimizer, "inject_hyperparams",
             "Keeps the numbers of inner in the state, where a checkpoint shows them, and lets each follow a schedule",
             [

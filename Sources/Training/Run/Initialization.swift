@@ -36,17 +36,17 @@ struct Initialization {
     ///
     /// - Throws: `SpecErrors` naming the values that are missing, that nothing takes, or that have another shape or type.
     func applied(to state: TrainState) throws -> TrainState {
-        var given: [String: StateArray] = [:]
+        var given: [String: StateDict] = [:]
         for part in spec.load {
             guard let value = file[part] else {
                 throw Initialization.problem(
                     "the checkpoint has no \"\(part)\"; it has \((file.entries ?? []).map(\.key.description).joined(separator: ", "))"
                 )
             }
-            Initialization.collect(value, part) { path, array in
+            Initialization.collect(value, part) { path, value in
                 // Rules are about the paths inside of a part, as those of masks are.
                 let inner = path.dropFirst(part.count + 1)
-                given[inner.isEmpty ? part : part + "/" + spec.renamed(String(inner))] = array
+                given[inner.isEmpty ? part : part + "/" + spec.renamed(String(inner))] = value
             }
         }
         var missing: [String] = []
@@ -75,8 +75,15 @@ struct Initialization {
         return try state.replacingLeaves(leaves)
     }
 
-    private static func tensor(_ value: StateArray, like tensor: Tensor, _ path: String) throws -> Tensor {
-        let found = try Tree.tensor(tensor).replacingState(.array(value)).tensor
+    private static func tensor(_ value: StateDict, like tensor: Tensor, _ path: String) throws -> Tensor {
+        let found: Tensor? =
+            switch value {
+            // Flax writes a step that is a Python number as such.
+            case .int(let number): try full([], Double(number), dtype: tensor.dtype)
+            case .float(let number): try full([], number, dtype: tensor.dtype)
+            case .bool(let flag): try full([], flag ? 1 : 0, dtype: tensor.dtype)
+            default: try Tree.tensor(tensor).replacingState(value).tensor
+            }
         guard let found, found.shape == tensor.shape else {
             throw problem(
                 "\(path) is \(found.map { "\($0.shape)" } ?? "no array") in the checkpoint and \(tensor.shape) in the model"
@@ -85,10 +92,10 @@ struct Initialization {
         return try found.astype(tensor.dtype)
     }
 
-    /// The arrays below a value, with their paths.
-    private static func collect(_ value: StateDict, _ path: String, _ body: (String, StateArray) -> Void) {
+    /// The arrays and numbers below a value, with their paths.
+    private static func collect(_ value: StateDict, _ path: String, _ body: (String, StateDict) -> Void) {
         switch value {
-        case .array(let array), .scalar(let array): body(path, array)
+        case .array, .scalar, .int, .float, .bool: body(path, value)
         default:
             for entry in value.entries ?? [] {
                 collect(entry.value, path + "/" + entry.key.description, body)

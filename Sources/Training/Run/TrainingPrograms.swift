@@ -78,6 +78,15 @@ struct TrainingPrograms {
                 + state.collections.map { ($0.name, .dictionary($0.variables)) })
     }
 
+    /// The variables that are judged: schedule-free optimizers train elsewhere than at the average they have found.
+    private func evaluatedVariables(of state: TrainState) throws -> FrozenDict {
+        var variables = variables(of: state)
+        if spec.optimizer.name.hasPrefix("schedule_free"), state.optState["z"] != nil {
+            variables["params"] = try scheduleFreeEvaluationParams(state.optState, .dictionary(state.params))
+        }
+        return variables
+    }
+
     // MARK: Programs
 
     /// One training step. Inputs: the leaves of the state, the run's training key, inputs, targets. Outputs: the leaves of the
@@ -130,7 +139,7 @@ struct TrainingPrograms {
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
                 let target = arguments[arguments.count - 1]
                 let (output, updates) = try model.apply(
-                    variables(of: state), arguments[arguments.count - 2],
+                    evaluatedVariables(of: state), arguments[arguments.count - 2],
                     mutable: [TrainingPrograms.lossCollection], training: false)
                 let value = try Objective.total(loss(output, target), updates)
                 return try [value] + metrics.flatMap { try $0.parts(output, target) }

@@ -44,7 +44,7 @@ extension OptimizerBuilder {
                 try a.inner("base_optimizer"), learningRate: try a.learningRate, b1: try a.number("b1"),
                 weightPower: try a.number("weight_lr_power"))
         },
-        .init("inject_hyperparams", injecting),
+        .init("inject_hyperparams", injecting), .init("lookahead", lookingAhead),
     ]
 
     private static let labelled: @Sendable (OptaxArguments) throws -> GradientTransformation = { a in

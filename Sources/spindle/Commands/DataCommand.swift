@@ -46,7 +46,8 @@ struct DataPutCommand: ParsableCommand {
                 headers: [
                     (
                         name: "Content-Type",
-                        value: ["csv": "text/csv", "txt": "text/plain", "msgpack": "application/msgpack"][url.pathExtension.lowercased()]
+                        value: ["csv": "text/csv", "txt": "text/plain", "msgpack": "application/msgpack"][
+                            url.pathExtension.lowercased()]
                             ?? "application/octet-stream"
                     )
                 ], body: .file(file))

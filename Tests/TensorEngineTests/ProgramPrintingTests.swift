@@ -68,9 +68,10 @@ struct ProgramPrintingTests {
         let lines = executable.planDescription.split(separator: "\n").map { line in
             line.split(separator: " ").joined(separator: " ")
         }
-        try #require(lines.count == 2)
-        #expect(lines[0].hasPrefix("1 step; arena 0 B; 2 inputs of 192 B; 1 output of 32 B"))
-        #expect(lines[1] == "0 gemm y0: float32[2,4] ← x0 x1 dotGeneral add relu 144 FLOP # /Dense_0")
+        try #require(lines.count == 3)
+        #expect(lines[0].hasPrefix("2 steps; arena 64 B; 2 inputs of 192 B; 1 output of 32 B"))
+        #expect(lines[1] == "0 gemm t0@0: float32[2,4] ← x0 x1 dotGeneral 128 FLOP # /Dense_0")
+        #expect(lines[2] == "1 fused y0: float32[2,4] ← t0@0 add relu 16 FLOP # /Dense_0")
     }
 
     @Test(

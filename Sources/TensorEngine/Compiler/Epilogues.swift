@@ -8,6 +8,9 @@
 struct Epilogues {
     private(set) var steps: [FusionGroups.Step] = []
 
+    /// Elements from which on a product's tiles are worth the preparation: below, all of it is in the first cache anyway.
+    static let smallestProduct = 256
+
     private let program: Program
     private let order: [FusionGroups.Step]
     /// By variable: the step that computes it (for views, what they look at), -1 for inputs and constants.
@@ -127,7 +130,7 @@ struct Epilogues {
         var result: [Int: Int] = [:]
         for (product, reader) in firstReader {
             guard let output = contraction(order[product]), case .elementwise(let positions) = order[reader],
-                program.type(of: output).shape.elementCount > 1,
+                program.type(of: output).shape.elementCount >= Epilogues.smallestProduct,
                 program.type(of: program.equations[positions[0]].outputs[0]).shape
                     == program.type(of: output).shape
             else { continue }

@@ -20,7 +20,7 @@ private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try max(abs(a
             let (q, r) = try qr(x, mode: mode)
             #expect(try distance(matmul(q, r), x) < 1e-14)
             #expect(
-                try distance(matmul(matrixTranspose(q), q), identityMatrix(q.shape[2], dtype: .float64))
+                try distance(matmul(matrixTranspose(q), q), identity(q.shape[2], dtype: .float64))
                     < 1e-14)
             #expect(try distance(triu(r), r) == 0)
         }
@@ -31,7 +31,7 @@ private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try max(abs(a
                 slice(u, axis: 2, 0..<k) * expandDims(s, axis: 1), slice(vt, axis: 1, 0..<k))
             #expect(try distance(product, x) < 1e-14)
             #expect(
-                try distance(matmul(vt, matrixTranspose(vt)), identityMatrix(vt.shape[1], dtype: .float64))
+                try distance(matmul(vt, matrixTranspose(vt)), identity(vt.shape[1], dtype: .float64))
                     < 1e-14)
         }
         let factors = try lu(x)
@@ -47,7 +47,7 @@ private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try max(abs(a
 
     private func eyeLike(_ rows: Int, _ columns: Int) throws -> Tensor {
         try slice(
-            identityMatrix(Swift.max(rows, columns), dtype: .float64), starts: [0, 0],
+            identity(Swift.max(rows, columns), dtype: .float64), starts: [0, 0],
             limits: [rows, columns])
     }
 
@@ -67,7 +67,7 @@ private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try max(abs(a
             #expect(try qr(x).q.shape == [3, 3])
         }
         // One member's failure is its own.
-        let pair = try stack([identityMatrix(2, dtype: .float32), -identityMatrix(2, dtype: .float32)])
+        let pair = try stack([identity(2, dtype: .float32), -identity(2, dtype: .float32)])
         let results = try cholesky(pair).doubles()
         #expect(results[..<4] == [1, 0, 0, 1])
         #expect(results[4].isNaN && results[5] == 0 && results[6].isNaN && results[7].isNaN)
@@ -158,7 +158,7 @@ private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try max(abs(a
     @Test("powers of matrices multiply, and negative ones invert")
     func powers() throws {
         let x = try numbers([2, 3, 3], seed: 7)
-        var product = try broadcastTo(identityMatrix(3, dtype: .float64), x.shape)
+        var product = try broadcastTo(identity(3, dtype: .float64), x.shape)
         for exponent in 0...6 {
             #expect(try distance(matrixPower(x, exponent), product) < 1e-14)
             #expect(try distance(matmul(matrixPower(x, -exponent), product), matrixPower(x, 0)) < 1e-8)

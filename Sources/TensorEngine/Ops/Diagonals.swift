@@ -31,13 +31,6 @@ public func triu(_ x: Tensor, k: Int = 0) throws -> Tensor {
     return try select(below, zerosLike(x), x)
 }
 
-/// Ones on the diagonal, zeros elsewhere.
-func identityMatrix(_ size: Int, dtype: DType) throws -> Tensor {
-    let shape: Shape = [size, size]
-    return try equal(iota(.int32, shape: shape, dimension: 0), iota(.int32, shape: shape, dimension: 1))
-        .astype(dtype)
-}
-
 /// The elements (i, i + `offset`) of the matrices along two axes, as a new last dimension.
 public func diagonal(_ x: Tensor, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) throws -> Tensor {
     let first = try x.shape.normalized(axis: axis1, for: "diagonal")

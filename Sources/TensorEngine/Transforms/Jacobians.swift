@@ -3,9 +3,7 @@
 /// The matrix whose rows are the unit vectors of a space, each in the space's shape: `[count, shape…]`.
 private func unitVectors(_ type: TensorType) throws -> Tensor {
     let count = type.shape.elementCount
-    let rows = try iota(.int32, shape: [count])
-    let identity = try equal(expandDims(rows, axis: 1), expandDims(rows, axis: 0)).astype(type.dtype)
-    return try reshape(identity, Shape([count] + type.shape.dimensions))
+    return try reshape(identity(count, dtype: type.dtype), Shape([count] + type.shape.dimensions))
 }
 
 private func checkFloating(_ type: TensorType, _ what: String, for operation: String) throws {

@@ -17,7 +17,7 @@ struct Cholesky: Primitive {
         guard let tangent = tangents[0] else { return ([factor], [nil]) }
         let right = try TriangularSolve(isLeft: false, isLower: true, isTransposed: true)(factor, tangent)
         let both = try TriangularSolve(isLeft: true, isLower: true)(factor, right)
-        let halved = try tril(both) / (identityMatrix(factor.shape[factor.rank - 1], dtype: factor.dtype) + 1)
+        let halved = try tril(both) / (identity(factor.shape[factor.rank - 1], dtype: factor.dtype) + 1)
         return ([factor], [try matmul(factor, halved)])
     }
 

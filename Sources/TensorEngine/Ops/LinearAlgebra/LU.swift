@@ -30,10 +30,10 @@ struct LU: Primitive {
         }
         // Both factors made square, with ones where they have no column or row.
         let lowerPart = try tril(slice(lu, axis: -1, 0..<inner), k: -1)
-        let lower = try padded(lowerPart, axis: -1, by: m - inner) + identityMatrix(m, dtype: lu.dtype)
+        let lower = try padded(lowerPart, axis: -1, by: m - inner) + identity(m, dtype: lu.dtype)
         let upperPart = try padded(triu(slice(lu, axis: -2, 0..<inner)), axis: -2, by: n - inner)
         let ones = try pad(
-            identityMatrix(n - inner, dtype: lu.dtype), low: [inner, inner], high: [0, 0])
+            identity(n - inner, dtype: lu.dtype), low: [inner, inner], high: [0, 0])
         let upper = try upperPart + ones
         let left = try TriangularSolve(isLeft: true, isLower: true, isUnitDiagonal: true)(lower, permuted)
         let both = try TriangularSolve(isLeft: false, isLower: false)(upper, left)
@@ -241,5 +241,5 @@ public func inv(_ x: Tensor) throws -> Tensor {
     let matrix = try matrixOperand(x)
     try checkMatrices(matrix.type, isSquare: true, for: "inv")
     return try solve(
-        matrix, broadcastTo(identityMatrix(matrix.shape[matrix.rank - 1], dtype: matrix.dtype), matrix.shape))
+        matrix, broadcastTo(identity(matrix.shape[matrix.rank - 1], dtype: matrix.dtype), matrix.shape))
 }

@@ -26,8 +26,8 @@ public func pinv(_ x: Tensor, rtol: Double? = nil) throws -> Tensor {
             // Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973).
             let p = try pinv(x, rtol: rtol)
             let (pt, change) = (try matrixTranspose(p), try matrixTranspose(tangent))
-            let rows = try identityMatrix(m, dtype: x.dtype) - matmul(x, p)
-            let columns = try identityMatrix(n, dtype: x.dtype) - matmul(p, x)
+            let rows = try identity(m, dtype: x.dtype) - matmul(x, p)
+            let columns = try identity(n, dtype: x.dtype) - matmul(p, x)
             let inside = try matmul(matmul(p, tangent), p)
             let fromRows = try matmul(matmul(matmul(p, pt), change), rows)
             let fromColumns = try matmul(matmul(matmul(columns, change), pt), p)

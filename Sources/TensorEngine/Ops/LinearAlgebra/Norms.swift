@@ -77,7 +77,7 @@ public func matrixPower(_ x: Tensor, _ exponent: Int) throws -> Tensor {
     guard x.rank >= 2, x.shape[x.rank - 1] == x.shape[x.rank - 2], exponent != Int.min else {
         throw TensorError(.shape, "matrixPower", expected: "square matrices", got: "\(x.type) to \(exponent)")
     }
-    if exponent == 0 { return try broadcastTo(identityMatrix(x.shape[x.rank - 1], dtype: x.dtype), x.shape) }
+    if exponent == 0 { return try broadcastTo(identity(x.shape[x.rank - 1], dtype: x.dtype), x.shape) }
     var remaining = abs(exponent)
     var square = exponent < 0 ? try inv(x) : x
     if remaining == 3 { return try matmul(matmul(square, square), square) }

@@ -15,7 +15,7 @@ struct SymmetricEigen: Primitive {
         let results = try apply(self, primals)
         guard let tangent = tangents[0] else { return (results, [nil, nil]) }
         let (w, v) = (results[0], results[1])
-        let identity = try identityMatrix(w.shape[w.rank - 1], dtype: w.dtype)
+        let identity = try TensorEngine.identity(w.shape[w.rank - 1], dtype: w.dtype)
         let factor = try 1 / (identity + expandDims(w, axis: -2) - expandDims(w, axis: -1)) - identity
         let inner = try matmul(matmul(matrixTranspose(v), tangent), v)
         return (results, [try diagonal(inner, axis1: -2, axis2: -1), try matmul(v, factor * inner)])

@@ -5,7 +5,8 @@ extension Unary {
     static let bitwiseNot = Unary("bitwiseNot", .integers, hlo: "stablehlo.not", nil) { code, x, dtype in
         code.emit(dtype == .bool ? SPK_OP_LOGICAL_NOT : SPK_OP_NOT, dtype, x)
     }
-    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) { code, x, dtype in
+    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) {
+        code, x, dtype in
         code.emit(SPK_OP_POPCOUNT, dtype, unsigned(&code, x, dtype))
     }
     static let clz = Unary("clz", .integers, hlo: "stablehlo.count_leading_zeros", nil) { code, x, dtype in

@@ -35,7 +35,8 @@ import Testing
 }
 
 extension Tensor {
-    fileprivate var caseArray: StableHLOCaseFile.Array {
+    /// The tensor in a file of cases for XLA.
+    var caseArray: StableHLOCaseFile.Array {
         get throws {
             StableHLOCaseFile.Array(
                 dtype: dtype.description, shape: shape.dimensions, bytes: try withUnsafeBytes { Array($0) })

@@ -17,19 +17,18 @@ package enum Benchmark {
 
     package static func run(_ workload: Workload, seconds: Double) throws -> BenchmarkResult {
         let definition = try workload.definition()
-        let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x)
+        let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x, training: true)
+        let statistics = variables["batch_stats"]?.dictionary
         let state = try TrainState.create(
-            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: definition.optimizer)
+            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: definition.optimizer,
+            collections: statistics.map { [.init("batch_stats", $0)] } ?? [])
 
         let start = monotonicSeconds()
         let program = try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
                 let (x, y) = (arguments[arguments.count - 2], arguments[arguments.count - 1])
-                let (loss, gradients) = try valueAndGrad { (params: FrozenDict) in
-                    try definition.loss(definition.model.apply(["params": .dictionary(params)], x), y)
-                }(state.params)
-                return try state.applyGradients(gradients).leaves + [loss]
+                return try definition.step(state, x, y)
             }, state.leaves + [definition.x, definition.y])
         let carried = state.leaves.count
         let executable = try Executable(program, carry: Array(0..<carried) + [nil])
@@ -68,5 +67,20 @@ package enum Benchmark {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1024
+    }
+}
+
+extension WorkloadDefinition {
+    /// One step: the leaves of the next state, and the loss.
+    fileprivate func step(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> [Tensor] {
+        let collections = state.collections
+        let (loss, next, gradients) = try valueAndGrad(hasAux: { (params: FrozenDict) in
+            let variables = FrozenDict(
+                [("params", .dictionary(params))] + collections.map { ($0.name, .dictionary($0.variables)) })
+            let (prediction, next) = try model.apply(
+                variables, x, mutable: .only(Set(collections.map(\.name))), training: true)
+            return (try self.loss(prediction, y), next)
+        })(state.params)
+        return try state.applyGradients(gradients, replacing: next).leaves + [loss]
     }
 }

@@ -9,13 +9,17 @@ import TensorEngine
 package struct BenchmarkResult: Sendable {
     package let json: JSONValue
     package let planDescription: String
+    /// Where a step's time goes, if that was asked for.
+    package let profile: PlanProfile?
 }
 
 package enum Benchmark {
     /// The shortest burst that is timed without making it longer, in seconds.
     private static let shortestBurst = 0.05
 
-    package static func run(_ workload: Workload, seconds: Double) throws -> BenchmarkResult {
+    package static func run(
+        _ workload: Workload, seconds: Double, profiles: Bool = false
+    ) throws -> BenchmarkResult {
         let definition = try workload.definition()
         let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x, training: true)
         let statistics = variables["batch_stats"]?.dictionary
@@ -50,6 +54,7 @@ package enum Benchmark {
             if duration < shortestBurst { burst *= 2 }
         }
         rates.sort()
+        let profile = profiles ? execution.profile(repetitions: max(3, Int(rates[rates.count / 2]))) : nil
         let parameters = state.params.leaves.reduce(0) { $0 + $1.shape.elementCount }
         return BenchmarkResult(
             json: [
@@ -60,7 +65,7 @@ package enum Benchmark {
                 "loss": .double(try execution.output(carried).item()), "first_loss": .double(firstLoss),
                 "kernel_level": .string(KernelLevel.current.description),
                 "threads": JSONValue(ComputePool.threads),
-            ], planDescription: executable.planDescription)
+            ], planDescription: executable.planDescription, profile: profile)
     }
 
     private static func peakResidentMegabytes() -> Double {

@@ -67,7 +67,8 @@ extension Workload {
                 ResNet(classes: 10, stageSizes: [3, 3, 3], filters: 16, stem: .small), [32, 32, 32, 3])
         case .gptNano:
             try language(
-                GPT(vocabulary: 65, layers: 4, heads: 4, features: 128, context: 64), vocabulary: 65, batch: 12,
+                GPT(vocabulary: 65, layers: 4, heads: 4, features: 128, context: 64), vocabulary: 65,
+                batch: 12,
                 time: 64, adamw(learningRate: 1e-3))
         case .gptMini:
             try language(

@@ -20,7 +20,8 @@ struct GraphExample {
     ) throws {
         self.name = name
         var key = try PRNGKey(seed: 7)
-        self.variables = try variables.mapLeaves { leaf in
+        let kept = FrozenDict(variables.entries.filter { ["params", "batch_stats"].contains($0.key) })
+        self.variables = try kept.mapLeaves { leaf in
             let keys = try key.split()
             key = keys[0]
             return try leaf + 0.1 * abs(keys[1].normal(leaf.shape))

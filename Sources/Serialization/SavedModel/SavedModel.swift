@@ -114,8 +114,21 @@ struct SavedModelContents {
             let graph = try TensorFlowGraph(try model.program.operatorGraph(), inputs: operands)
             return (graph.nodes, try graph.graph.outputs.map { try graph.reference($0) })
         case .stablehlo:
-            throw SerializationError(
-                .unsupported, "SavedModel", expected: "ops native", got: "ops stablehlo")
+            let text = try model.program.stableHLO(inputNames: model.parameters.map(\.path))
+            let types = model.parameters.map(\.tensor.dtype) + model.inputs.map(\.dtype)
+            let name = "xla_call_module"
+            let node = TensorFlowNode(
+                name, "XlaCallModule", operands,
+                [
+                    // The first version whose modules are checked against the platforms that they are for.
+                    "version": .integer(5), "module": .text(text), "platforms": .texts(["CPU"]),
+                    // It runs on the others as well.
+                    "disabled_checks": .texts(["platform"]),
+                    "Tin": .types(types.map { TensorFlowType($0) }),
+                    "Tout": .types(model.outputs.map { TensorFlowType($0.dtype) }),
+                    "Sout": .shapes(model.outputs.map(\.dimensions.tensorFlowShape)),
+                ])
+            return ([node], model.outputs.indices.map { "\(name):output:\($0)" })
         }
     }
 

@@ -57,8 +57,12 @@ struct SavedModelContents {
         objects = ObjectGraph(model.parameters)
         inputs = model.inputs.sorted { $0.name < $1.name }
         outputs = model.outputs.sorted { $0.name < $1.name }
+        // Named as their parameters: TF Lite's converter looks for a variable under the name that it is shared by.
         var names = UniqueNames()
-        variableNodes = model.parameters.map { names.make("variables/\($0.path)") }
+        for taken in [Self.fileName, Self.restoring, Self.saving, Self.initializing, Self.call] {
+            _ = names.make(taken)
+        }
+        variableNodes = model.parameters.map { names.make($0.path) }
         function = try Self.function(of: model, inputs, outputs, operations)
     }
 
@@ -138,12 +142,12 @@ struct SavedModelContents {
     private static let restoring = "restore_all"
     private static let saving = "save"
     private static let initializing = "init"
+    private static let call = "StatefulPartitionedCall"
 
     private func placeholder(_ input: InferenceModel.Port) -> String {
         "\(ObjectGraph.signatureName)_\(input.name)"
     }
 
-    private var call: String { "StatefulPartitionedCall" }
 
     /// Variables, the call of the function, and the operations that restore and save the variables.
     private func nodes() -> [TensorFlowNode] {
@@ -156,7 +160,7 @@ struct SavedModelContents {
                     [
                         "dtype": .type(TensorFlowType(parameter.tensor.dtype)),
                         "shape": .shape(parameter.tensor.shape.dimensions),
-                        "shared_name": .text(parameter.path),
+                        "shared_name": .text(node),
                     ]))
         }
         for input in inputs {
@@ -170,7 +174,7 @@ struct SavedModelContents {
         }
         nodes.append(
             TensorFlowNode(
-                call, "StatefulPartitionedCall", inputs.map(placeholder) + variableNodes,
+                Self.call, "StatefulPartitionedCall", inputs.map(placeholder) + variableNodes,
                 [
                     "Tin": .types(
                         inputs.map { TensorFlowType($0.dtype) } + variableNodes.map { _ in .resource }),
@@ -271,7 +275,7 @@ struct SavedModelContents {
                 signature.entry(1, input.name) { info(input, "\(placeholder(input)):0", &$0) }
             }
             for (index, output) in outputs.enumerated() {
-                signature.entry(2, output.name) { info(output, "\(call):\(index)", &$0) }
+                signature.entry(2, output.name) { info(output, "\(Self.call):\(index)", &$0) }
             }
             signature.string(3, "tensorflow/serving/predict")
         }

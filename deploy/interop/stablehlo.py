@@ -102,18 +102,17 @@ def check(path):
 
 
 def main(folder):
-    failed = False
     paths = sorted(pathlib.Path(folder).glob("*.json"))
+    equal, failed = 0, not paths
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        answers = list(pool.map(check, paths))
-    for path, (names, problems) in zip(paths, answers):
-        print(f"  {len(names) - len(problems)} of {len(names)} {path.stem} equal the engine's results in XLA")
-        for name, problem in problems.items():
-            print(f"  FAILED: {name}: {problem}")
-        failed = failed or bool(problems) or not names
-    count = sum(len(names) - len(problems) for names, problems in answers)
-    print(f"  in all {count} programs")
-    if failed or not answers:
+        for path, (names, problems) in zip(paths, pool.map(check, paths)):
+            print(f"  {len(names) - len(problems)} of {len(names)} {path.stem} equal the engine's results in XLA", flush=True)
+            for name, problem in problems.items():
+                print(f"  FAILED: {name}: {problem}", flush=True)
+            equal += len(names) - len(problems)
+            failed = failed or bool(problems) or not names
+    print(f"  in all {equal} programs")
+    if failed:
         raise SystemExit(1)
 
 

@@ -60,7 +60,7 @@ struct QR: Primitive {
         }
     }
 
-    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
+    var stableHLO: StableHLORule { .composite { try reflected($0[0]) } }
 }
 
 /// Which parts of Q and R `qr` gives for `x[…, m, n]`.

@@ -7,7 +7,9 @@ import Testing
 /// Bytes from hexadecimal digits.
 private func hex(_ digits: String) -> [UInt8] {
     let digits = Array(digits.filter { !$0.isWhitespace })
-    return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
+    return stride(from: 0, to: digits.count, by: 2).compactMap {
+        UInt8(String(digits[$0...($0 + 1)]), radix: 16)
+    }
 }
 
 @Suite("Protocol buffers, written")
@@ -100,7 +102,9 @@ struct TensorBundleTests {
         #expect(first.prefix(9) == second.prefix(9))
     }
 
-    @Test("a table of more keys than a block holds has several blocks, and an index with short keys between them")
+    @Test(
+        "a table of more keys than a block holds has several blocks, and an index with short keys between them"
+    )
     func manyBlocks() {
         var table = SortedTable()
         let value = [UInt8](repeating: 7, count: 1 << 17)

@@ -66,7 +66,8 @@ struct ProtobufWriter {
     }
 
     /// An entry of a map whose keys are texts, and whose values are messages.
-    mutating func entry(_ field: Int, _ key: String, _ value: (inout ProtobufWriter) throws -> Void) rethrows {
+    mutating func entry(_ field: Int, _ key: String, _ value: (inout ProtobufWriter) throws -> Void) rethrows
+    {
         try message(field) {
             $0.string(1, key)
             try $0.message(2, value)

@@ -26,7 +26,9 @@ struct ObjectGraph {
     init(_ parameters: [InferenceModel.Parameter]) {
         variables = parameters.map { number(of: $0.path, .variable($0)) }
         let signature = objects.count + 1
-        append(Object(kind: .signatures, children: [(ObjectGraph.signatureName, signature)]), "signatures", to: 0)
+        append(
+            Object(kind: .signatures, children: [(ObjectGraph.signatureName, signature)]), "signatures", to: 0
+        )
         objects.append(Object(kind: .signature))
     }
 

@@ -1,24 +1,17 @@
-// The Protocol Buffers wire format, writing (https://protobuf.dev/programming-guides/encoding). Fields are written in the order of the
-// calls; the caller knows their numbers. Imports nothing, so that the server and the engine's libraries can both have it.
+// The wire format of protocol buffers, written: https://protobuf.dev/programming-guides/encoding/. Imports nothing, so that the server
+// and the engine's libraries can both have it.
 
-/// A message while it is written.
+/// Collects the fields of one message, in the order of the calls. Nested messages are collected on their own and then put in with
+/// their length.
 package struct ProtobufWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 
-    private enum WireType: UInt64 {
-        case varint = 0
-        case fixed64 = 1
-        case lengthDelimited = 2
-        case fixed32 = 5
-    }
+    private enum WireType: UInt64 { case varint = 0, fixed64 = 1, lengthDelimited = 2, fixed32 = 5 }
 
     package init() {}
 
-    private mutating func tag(_ field: Int, _ type: WireType) {
-        varint(UInt64(truncatingIfNeeded: field) << 3 | type.rawValue)
-    }
-
-    private mutating func varint(_ value: UInt64) {
+    /// A base-128 number, low groups first.
+    package static func append(varint value: UInt64, to bytes: inout [UInt8]) {
         var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -27,59 +20,70 @@ package struct ProtobufWriter: Sendable {
         bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
-    private mutating func littleEndian(_ value: some FixedWidthInteger) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    private mutating func tag(_ field: Int, _ type: WireType) {
+        Self.append(varint: UInt64(truncatingIfNeeded: field) << 3 | type.rawValue, to: &bytes)
     }
 
-    /// int32, int64, enum: negative numbers take ten bytes.
-    package mutating func integer(_ field: Int, _ value: Int64) {
+    // MARK: Numbers
+
+    /// int32, int64, enum: negative ones take ten bytes.
+    package mutating func integer(_ field: Int, _ value: Int) {
         tag(field, .varint)
-        varint(UInt64(bitPattern: value))
+        Self.append(varint: UInt64(bitPattern: Int64(value)), to: &bytes)
     }
 
-    package mutating func unsigned(_ field: Int, _ value: UInt64) {
-        tag(field, .varint)
-        varint(value)
-    }
-
-    package mutating func bool(_ field: Int, _ value: Bool) { unsigned(field, value ? 1 : 0) }
+    package mutating func bool(_ field: Int, _ value: Bool) { integer(field, value ? 1 : 0) }
 
     package mutating func fixed32(_ field: Int, _ value: UInt32) {
         tag(field, .fixed32)
-        littleEndian(value)
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
     package mutating func float(_ field: Int, _ value: Float) { fixed32(field, value.bitPattern) }
 
     package mutating func double(_ field: Int, _ value: Double) {
         tag(field, .fixed64)
-        littleEndian(value.bitPattern)
+        withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
+    /// A repeated number in one piece.
+    package mutating func packed(_ field: Int, _ values: [Int]) {
+        var numbers: [UInt8] = []
+        for value in values { Self.append(varint: UInt64(bitPattern: Int64(value)), to: &numbers) }
+        self.bytes(field, numbers)
+    }
+
+    // MARK: What has a length
+
     package mutating func bytes(_ field: Int, _ value: some Collection<UInt8>) {
-        tag(field, .lengthDelimited)
-        varint(UInt64(value.count))
+        header(field, byteCount: value.count)
         bytes.append(contentsOf: value)
     }
 
-    package mutating func string(_ field: Int, _ text: String) { bytes(field, text.utf8) }
+    /// Bytes of any length, appended by the caller right after `header`.
+    package mutating func append(_ value: UnsafeRawBufferPointer) { bytes.append(contentsOf: value) }
 
-    package mutating func message(_ field: Int, _ build: (inout ProtobufWriter) throws -> Void) rethrows {
-        var inner = ProtobufWriter()
-        try build(&inner)
-        bytes(field, inner.bytes)
+    package mutating func string(_ field: Int, _ value: String) { bytes(field, value.utf8) }
+
+    package mutating func message(_ field: Int, _ body: (inout ProtobufWriter) throws -> Void) rethrows {
+        var nested = ProtobufWriter()
+        try body(&nested)
+        bytes(field, nested.bytes)
     }
 
-    /// Numbers of a repeated field in one run, as proto3 writes them.
-    package mutating func packed(_ field: Int, _ values: some Sequence<Int64>) {
-        var inner = ProtobufWriter()
-        for value in values { inner.varint(UInt64(bitPattern: value)) }
-        bytes(field, inner.bytes)
+    /// An entry of a map whose keys are texts, and whose values are messages.
+    package mutating func entry(
+        _ field: Int, _ key: String, _ value: (inout ProtobufWriter) throws -> Void
+    ) rethrows {
+        try message(field) {
+            $0.string(1, key)
+            try $0.message(2, value)
+        }
     }
 
-    package mutating func packed(_ field: Int, _ values: some Sequence<Float>) {
-        var inner = ProtobufWriter()
-        for value in values { inner.littleEndian(value.bitPattern) }
-        bytes(field, inner.bytes)
+    /// The beginning of a field whose `byteCount` bytes the caller writes behind it.
+    package mutating func header(_ field: Int, byteCount: Int) {
+        tag(field, .lengthDelimited)
+        Self.append(varint: UInt64(byteCount), to: &bytes)
     }
 }

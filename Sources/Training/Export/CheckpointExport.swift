@@ -34,13 +34,26 @@ package enum CheckpointExport {
             return try StateFile.writeSafeTensors(arrays, metadata: metadata, to: output)
         case .npz:
             return try StateFile.writeNPZ(try variables(source.statePath, separator: "/").arrays, to: output)
-        case .savedModel, .onnx, .stablehlo:
+        case .savedModel:
+            let folder = output + ".folder"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            try writeSavedModel(source, options, to: folder)
+            return try TarArchive.write(folder, to: output)
+        case .onnx, .stablehlo:
             throw SpecErrors(problems: [
                 SpecProblem(
                     code: "not_exportable", pointer: "?format",
                     detail: "\(options.format.rawValue) is not written yet")
             ])
         }
+    }
+
+    /// Writes a SavedModel as the new folder that TensorFlow loads.
+    package static func writeSavedModel(
+        _ source: TrainedModel.Source, _ options: ExportOptions, to folder: String
+    ) throws {
+        let model = try TrainedModel(source, bakesTransforms: options.bakesTransforms).inferenceModel()
+        try SavedModel.write(model, to: folder, ops: options.operations == .native ? .native : .stablehlo)
     }
 
     /// The collections of a TrainState besides the optimizer's state, named by their paths.

@@ -20,13 +20,15 @@ public struct BatchPolymorphicProgram: Sendable {
 
     /// The program at the first probe size.
     public let program: Program
-    /// The program at each of `batchSizes`.
+    /// The program at each of `tracedBatchSizes`.
     private let probes: [Program]
-    private let batchSizes: [Int]
+    /// The batch sizes of `probes`.
+    let tracedBatchSizes: [Int]
     /// By variable.
     private let dimensions: [[SymbolicDimension]]
     /// By equation.
     private let nested: [[BatchPolymorphicProgram]]
+    private let openParameters: [[String]]
     private let scalars: [Variable: SymbolicDimension]
 
     /// Traces a function at three batch sizes.
@@ -51,7 +53,7 @@ public struct BatchPolymorphicProgram: Sendable {
     private init(_ programs: [Program], at batchSizes: [Int]) throws {
         let probes = try programs.map(BatchPolymorphicProgram.simplified)
         self.probes = probes
-        self.batchSizes = batchSizes
+        tracedBatchSizes = batchSizes
         program = probes[0]
         try BatchPolymorphicProgram.checkWiring(probes)
         let owners = BatchPolymorphicProgram.operationNames(probes[0])
@@ -60,10 +62,11 @@ public struct BatchPolymorphicProgram: Sendable {
                 probes.map { $0.types[k] }, at: batchSizes, of: owners[k] ?? "an unused variable")
         }
         scalars = try BatchPolymorphicProgram.batchDependentScalars(probes, at: batchSizes)
+        openParameters = try probes[0].equations.indices.map { k in
+            try PrimitiveParameters.batchDependent(probes.map(\.equations[k].primitive), at: batchSizes)
+        }
         nested = try probes[0].equations.indices.map { k in
-            let variants = probes.map(\.equations[k].primitive)
-            try PrimitiveParameters.check(variants, at: batchSizes)
-            let programs = variants.map { $0.subprograms.map(\.program) }
+            let programs = probes.map { $0.equations[k].primitive.subprograms.map(\.program) }
             return try programs[0].indices.map { k in
                 try BatchPolymorphicProgram(programs.map { $0[k] }, at: batchSizes)
             }
@@ -94,6 +97,10 @@ extension BatchPolymorphicProgram {
     /// The programs that an equation of `program` runs, in the order of `Primitive.subprograms`.
     public func subprograms(at equation: Int) -> [BatchPolymorphicProgram] { nested[equation] }
 
+    /// The names of the parameters of an equation of `program` that depend on the batch size, such as `limits` of a slice. To take
+    /// one of these from `program` would be a mistake.
+    public func batchDependentParameters(at equation: Int) -> [String] { openParameters[equation] }
+
     /// A parameter that holds sizes: the one that `primitive`, which is that of an equation of `program`, has at `path`.
     ///
     ///     if let slice = polymorphic.program.equations[k].primitive as? Slice {
@@ -104,8 +111,8 @@ extension BatchPolymorphicProgram {
         let values = probes.compactMap { ($0.equations[equation].primitive as? P)?[keyPath: path] }
         return try (values.first ?? []).indices.map { axis in
             guard values.count == probes.count, values.allSatisfy({ $0.count == values[0].count }),
-                let size = SymbolicDimension(values.map { $0[axis] }, at: batchSizes)
-            else { throw BatchPolymorphicProgram.notAffine(primitive.name, "\(values)", batchSizes) }
+                let size = SymbolicDimension(values.map { $0[axis] }, at: tracedBatchSizes)
+            else { throw BatchPolymorphicProgram.notAffine(primitive.name, "\(values)", tracedBatchSizes) }
             return size
         }
     }
@@ -220,21 +227,26 @@ extension Tensor {
 
 /// Compares the parameters of an operation at several batch sizes.
 private enum PrimitiveParameters {
-    /// Throws unless the primitives are the same operation up to whole numbers of the form `fixed + perBatch · B`.
-    static func check(_ variants: [any Primitive], at batchSizes: [Int]) throws {
+    /// The names of the parameters that are not the same in all variants. Throws where these differ by more than whole numbers of
+    /// the form `fixed + perBatch · B`.
+    static func batchDependent(_ variants: [any Primitive], at batchSizes: [Int]) throws -> [String] {
         let first = PrimitiveKey(primitive: variants[0])
-        if variants.dropFirst().allSatisfy({ PrimitiveKey(primitive: $0) == first }) { return }
-        let parameters = variants.map { Mirror(reflecting: $0).children.flatMap { flattened($0.value) } }
-        guard parameters.allSatisfy({ $0.count == parameters[0].count }) else {
-            throw BatchPolymorphicProgram.notAffine(variants[0].name, "other parameters", batchSizes)
+        if variants.dropFirst().allSatisfy({ PrimitiveKey(primitive: $0) == first }) { return [] }
+        let parameters = variants.map { variant in
+            Mirror(reflecting: variant).children.map { (label: $0.label ?? "", values: flattened($0.value)) }
         }
-        for k in parameters[0].indices {
-            let values = parameters.map { $0[k] }
-            if values.dropFirst().allSatisfy({ $0 == values[0] }) { continue }
-            guard SymbolicDimension(values.compactMap { Int($0) }, at: batchSizes) != nil else {
-                throw BatchPolymorphicProgram.notAffine(
-                    variants[0].name, "the parameter \(values.joined(separator: ", "))", batchSizes)
+        return try parameters[0].indices.compactMap { k in
+            let (label, values) = parameters[0][k]
+            let others = parameters.map { k < $0.count ? $0[k].values : [] }
+            if others.allSatisfy({ $0 == values }) { return nil }
+            let areSizes = values.indices.allSatisfy { position in
+                let numbers = others.compactMap { position < $0.count ? Int($0[position]) : nil }
+                return SymbolicDimension(numbers, at: batchSizes) != nil
             }
+            guard areSizes, others.allSatisfy({ $0.count == values.count }) else {
+                throw BatchPolymorphicProgram.notAffine(variants[0].name, "\(label) of \(others)", batchSizes)
+            }
+            return label
         }
     }
 

@@ -178,7 +178,8 @@ extension OperatorGraphBuilder {
         _ operation: Operator, _ inputs: [GraphOperand], _ type: OperatorGraph.ValueType
     ) throws -> GraphOperand {
         let values = try inputs.map { try value(of: $0) }
-        return operand(try add(operation, values, type))
+        let result = try add(operation, values, type)
+        return operand(result)
     }
 
     /// Adds a node whose operands broadcast. The result is repeated as far as all of its operands are.
@@ -248,7 +249,9 @@ extension OperatorGraphBuilder {
 
     /// The operand without anything left to repeat.
     mutating func whole(_ operand: GraphOperand) throws -> GraphOperand {
-        operand.isWhole ? operand : self.operand(try value(of: operand))
+        if operand.isWhole { return operand }
+        let whole = try value(of: operand)
+        return self.operand(whole)
     }
 
     // MARK: Operators that rules are written with

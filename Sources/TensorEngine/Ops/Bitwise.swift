@@ -2,13 +2,13 @@
 import CKernels
 
 extension Unary {
-    static let bitwiseNot = Unary("bitwiseNot", .integers, nil) { code, x, dtype in
+    static let bitwiseNot = Unary("bitwiseNot", .integers, hlo: "stablehlo.not", nil) { code, x, dtype in
         code.emit(dtype == .bool ? SPK_OP_LOGICAL_NOT : SPK_OP_NOT, dtype, x)
     }
-    static let populationCount = Unary("populationCount", .integers, nil) { code, x, dtype in
+    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) { code, x, dtype in
         code.emit(SPK_OP_POPCOUNT, dtype, unsigned(&code, x, dtype))
     }
-    static let clz = Unary("clz", .integers, nil) { code, x, dtype in
+    static let clz = Unary("clz", .integers, hlo: "stablehlo.count_leading_zeros", nil) { code, x, dtype in
         // Registers have 32 bits at least; a narrower type's zeros do not begin before its own width.
         let count = code.emit(SPK_OP_CLZ, dtype, unsigned(&code, x, dtype))
         let excess = Swift.max(32 - 8 * dtype.byteWidth, 0)
@@ -26,15 +26,19 @@ extension Unary {
 }
 
 extension Binary {
-    static let and = Binary("and", SPK_OP_AND, .integers)
-    static let or = Binary("or", SPK_OP_OR, .integers)
-    static let xor = Binary("xor", SPK_OP_XOR, .integers)
-    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers)
-    static let shiftRightLogical = Binary("shiftRightLogical", .integers, partials: nil) {
+    static let and = Binary("and", SPK_OP_AND, .integers, hlo: "stablehlo.and")
+    static let or = Binary("or", SPK_OP_OR, .integers, hlo: "stablehlo.or")
+    static let xor = Binary("xor", SPK_OP_XOR, .integers, hlo: "stablehlo.xor")
+    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers, hlo: "stablehlo.shift_left")
+    static let shiftRightLogical = Binary(
+        "shiftRightLogical", .integers, hlo: "stablehlo.shift_right_logical", partials: nil
+    ) {
         code, a, b, dtype in
         code.emit(SPK_OP_SHR_LOGICAL, dtype, Unary.unsigned(&code, a, dtype), b)
     }
-    static let shiftRightArithmetic = Binary("shiftRightArithmetic", .integers, partials: nil) {
+    static let shiftRightArithmetic = Binary(
+        "shiftRightArithmetic", .integers, hlo: "stablehlo.shift_right_arithmetic", partials: nil
+    ) {
         code, a, b, dtype in
         let signed = dtype.signedCounterpart
         let shifted = code.emit(
@@ -148,6 +152,8 @@ struct Bitcast: Primitive {
             [code.bitcast(registers[0], from: inputs[0].dtype, to: outputs[0].dtype)]
         }
     }
+
+    var stableHLO: StableHLORule { "stablehlo.bitcast_convert" }
 }
 
 /// The same memory as another type of any width; a last dimension holds the parts of a wider element.
@@ -183,6 +189,8 @@ struct BitcastMemory: Primitive {
             builder.copy(builder.dense(inputs[0]).bytes, to: outputs[0].bytes)
         }
     }
+
+    var stableHLO: StableHLORule { "stablehlo.bitcast_convert" }
 }
 
 extension Operand {

@@ -39,7 +39,10 @@ package enum CheckpointExport {
             defer { try? FileManager.default.removeItem(atPath: folder) }
             try writeSavedModel(source, options, to: folder)
             return try TarArchive.write(folder, to: output)
-        case .onnx, .stablehlo:
+        case .onnx:
+            let model = try TrainedModel(source, bakesTransforms: options.bakesTransforms)
+            return try ONNXModel.writeFile(try model.inferenceModel(), to: output)
+        case .stablehlo:
             throw SpecErrors(problems: [
                 SpecProblem(
                     code: "not_exportable", pointer: "?format",

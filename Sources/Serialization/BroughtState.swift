@@ -40,7 +40,7 @@ package struct BroughtState: Sendable {
     /// - Parameter maximumBytes: of all arrays together, when they are decompressed.
     /// - Throws: `SerializationError` with its place in the file; `CheckpointError` where it cannot be read.
     package init(fileAt path: String, maximumBytes: Int) throws {
-        guard let format = Format(beginning: try MappedFile(path).bytes) else {
+        guard let format = try MappedFile(path).withBytes({ Format(beginning: $0) }) else {
             throw SerializationError(
                 .malformed, "import", byteOffset: 0,
                 expected: "a file of Flax msgpack (a dictionary), safetensors or npz", got: "other bytes")

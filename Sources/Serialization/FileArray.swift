@@ -8,7 +8,8 @@ import TensorEngine
 /// Unchecked: the memory is only read.
 final class MappedFile: @unchecked Sendable {
     let path: String
-    let bytes: UnsafeRawBufferPointer
+    /// Valid as long as the file lives: see `withBytes`.
+    fileprivate let bytes: UnsafeRawBufferPointer
 
     init(_ path: String) throws(CheckpointError) {
         self.path = path
@@ -30,6 +31,10 @@ final class MappedFile: @unchecked Sendable {
         guard let memory = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), memory != MAP_FAILED
         else { throw .system(call: "mmap", path: path, errno: errno) }
         bytes = UnsafeRawBufferPointer(start: memory, count: count)
+    }
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(bytes) }
     }
 
     deinit {
@@ -79,13 +84,17 @@ public struct FileArray: Sendable {
     }
 
     private func read() throws -> Tensor {
+        try file.withBytes { try read($0) }
+    }
+
+    private func read(_ contents: UnsafeRawBufferPointer) throws -> Tensor {
         if dtype != .bool, let piece = pieces.first, pieces.count == 1 {
             return try Tensor(
-                bytes: UnsafeRawBufferPointer(rebasing: file.bytes[piece]), type: TensorType(dtype, shape))
+                bytes: UnsafeRawBufferPointer(rebasing: contents[piece]), type: TensorType(dtype, shape))
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(byteCount)
-        for piece in pieces { bytes.append(contentsOf: file.bytes[piece]) }
+        for piece in pieces { bytes.append(contentsOf: contents[piece]) }
         // Any byte but 0 is true in a file, and only 1 in a tensor.
         if dtype == .bool { return try Tensor(bytes.map { $0 != 0 }, shape: shape) }
         return try bytes.withUnsafeBytes { try Tensor(bytes: $0, type: TensorType(dtype, shape)) }

@@ -21,9 +21,11 @@ public func msgpackRestore(_ bytes: UnsafeRawBufferPointer) throws -> StateDict 
 /// - Throws: as `msgpackRestore`, and `CheckpointError` where the file cannot be read.
 public func msgpackRestore(fileAt path: String, allowsRepeatedKeys: Bool = true) throws -> StateDict {
     let file = try MappedFile(path)
-    var decoder = StateDictDecoder(
-        reader: MessagePackReader(file.bytes), file: file, allowsRepeatedKeys: allowsRepeatedKeys)
-    return try decoder.wholeValue()
+    return try file.withBytes { bytes in
+        var decoder = StateDictDecoder(
+            reader: MessagePackReader(bytes), file: file, allowsRepeatedKeys: allowsRepeatedKeys)
+        return try decoder.wholeValue()
+    }
 }
 
 private struct StateDictDecoder {

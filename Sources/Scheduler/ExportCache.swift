@@ -35,11 +35,12 @@ package actor ExportCache {
     private var nextName = 1
 
     /// What was given out lately may be about to be sent.
-    private static let graceSeconds = 60.0
+    private let graceSeconds: Double
 
-    init(folder: DataFolder, limitBytes: Int64, logger: Logger) {
+    init(folder: DataFolder, limitBytes: Int64, graceSeconds: Double = 60, logger: Logger) {
         self.folder = folder
         self.limitBytes = limitBytes
+        self.graceSeconds = graceSeconds
         self.logger = logger
     }
 
@@ -95,7 +96,7 @@ package actor ExportCache {
     /// Removes the files that have not been used for longest until the rest fits.
     private func evict() async {
         var excess = totalBytes - limitBytes
-        let limit = ContinuousClock.now.advanced(by: .seconds(-Self.graceSeconds))
+        let limit = ContinuousClock.now.advanced(by: .seconds(-graceSeconds))
         for (key, entry) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse })
         where excess > 0 && entry.lastUse < limit {
             excess -= entry.file.bytes

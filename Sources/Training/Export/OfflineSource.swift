@@ -11,7 +11,7 @@ extension TrainedModel.Source {
         var datasets: OrderedDictionary<String, DatasetLocation> = [:]
         var problems: [SpecProblem] = []
         for (source, pointer) in [
-            (spec.data.train, "#/data/train"), (spec.data.validation, "#/data/validation"),
+            (spec.data.train, "#/data/train/dataset"), (spec.data.validation, "#/data/validation/dataset"),
         ] {
             guard case .dataset(let named, _)? = source else { continue }
             for reference in [named.inputs, named.target].compactMap(\.self) {

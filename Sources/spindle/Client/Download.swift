@@ -84,7 +84,14 @@ extension ServerClient {
     ) throws -> RemoteFile {
         var question = request("HEAD", path, query: query, headers: [(name: "Accept", value: "*/*")])
         question.idleTimeoutSeconds = secondsUntilMade
-        let remote = try RemoteFile(send(question))
+        let remote: RemoteFile
+        do {
+            remote = try RemoteFile(send(question))
+        } catch ClientFailure.refused(let problem) where problem.status != 404 {
+            // The answer to HEAD has no words; the same question with GET says what is wrong.
+            _ = try send(request("GET", path, query: query)) { _, _ in false }
+            throw ClientFailure.refused(problem)
+        }
         let tag = remote.etag.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.suffix(16)
         let partPath = "\(destination).\(tag.isEmpty ? "new" : String(tag)).part"
         let part = try PartialFile(partPath)

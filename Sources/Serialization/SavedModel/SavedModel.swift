@@ -58,8 +58,12 @@ struct SavedModelContents {
         objects = ObjectGraph(model.parameters)
         inputs = model.inputs.sorted { $0.name < $1.name }
         outputs = model.outputs.sorted { $0.name < $1.name }
+        // Named as their parameters: TF Lite's converter looks for a variable under the name that it is shared by.
         var names = UniqueNames()
-        variableNodes = model.parameters.map { names.make("variables/\($0.path)") }
+        for taken in [Self.fileName, Self.restoring, Self.saving, Self.initializing, Self.call] {
+            _ = names.make(taken)
+        }
+        variableNodes = model.parameters.map { names.make($0.path) }
         function = try Self.function(of: model, inputs, outputs, operations)
     }
 
@@ -115,8 +119,21 @@ struct SavedModelContents {
             let graph = try TensorFlowGraph(try model.program.operatorGraph(), inputs: operands)
             return (graph.nodes, try graph.graph.outputs.map { try graph.reference($0) })
         case .stablehlo:
-            throw SerializationError(
-                .unsupported, "SavedModel", expected: "ops native", got: "ops stablehlo")
+            let text = try model.program.stableHLO(inputNames: model.parameters.map(\.path))
+            let types = model.parameters.map(\.tensor.dtype) + model.inputs.map(\.dtype)
+            let name = "xla_call_module"
+            let node = TensorFlowNode(
+                name, "XlaCallModule", operands,
+                [
+                    // The first version whose modules are checked against the platforms that they are for.
+                    "version": .integer(5), "module": .text(text), "platforms": .texts(["CPU"]),
+                    // It runs on the others as well.
+                    "disabled_checks": .texts(["platform"]),
+                    "Tin": .types(types.map { TensorFlowType($0) }),
+                    "Tout": .types(model.outputs.map { TensorFlowType($0.dtype) }),
+                    "Sout": .shapes(model.outputs.map(\.dimensions.tensorFlowShape)),
+                ])
+            return ([node], model.outputs.indices.map { "\(name):output:\($0)" })
         }
     }
 
@@ -126,12 +143,12 @@ struct SavedModelContents {
     private static let restoring = "restore_all"
     private static let saving = "save"
     private static let initializing = "init"
+    private static let call = "StatefulPartitionedCall"
 
     private func placeholder(_ input: InferenceModel.Port) -> String {
         "\(ObjectGraph.signatureName)_\(input.name)"
     }
 
-    private var call: String { "StatefulPartitionedCall" }
 
     /// Variables, the call of the function, and the operations that restore and save the variables.
     private func nodes() -> [TensorFlowNode] {
@@ -144,7 +161,7 @@ struct SavedModelContents {
                     [
                         "dtype": .type(TensorFlowType(parameter.tensor.dtype)),
                         "shape": .shape(parameter.tensor.shape.dimensions),
-                        "shared_name": .text(parameter.path),
+                        "shared_name": .text(node),
                     ]))
         }
         for input in inputs {
@@ -158,7 +175,7 @@ struct SavedModelContents {
         }
         nodes.append(
             TensorFlowNode(
-                call, "StatefulPartitionedCall", inputs.map(placeholder) + variableNodes,
+                Self.call, "StatefulPartitionedCall", inputs.map(placeholder) + variableNodes,
                 [
                     "Tin": .types(
                         inputs.map { TensorFlowType($0.dtype) } + variableNodes.map { _ in .resource }),
@@ -259,7 +276,7 @@ struct SavedModelContents {
                 signature.entry(1, input.name) { info(input, "\(placeholder(input)):0", &$0) }
             }
             for (index, output) in outputs.enumerated() {
-                signature.entry(2, output.name) { info(output, "\(call):\(index)", &$0) }
+                signature.entry(2, output.name) { info(output, "\(Self.call):\(index)", &$0) }
             }
             signature.string(3, "tensorflow/serving/predict")
         }

@@ -5,16 +5,22 @@ import Protobuf
 
 /// Builds a table from keys in ascending order. Blocks are not compressed.
 struct SortedTable {
-    /// A block's entries are cut here: leveldb's usual size.
-    private static let blockByteCount = 4096
+    /// A block's entries are cut here, as TensorFlow does.
+    private static let blockByteCount = 1 << 18
     private static let magic: UInt64 = 0xDB47_7524_8B80_FB57
 
     private(set) var bytes: [UInt8] = []
     private var block = Block()
     private var index = Block(restartInterval: 1)
     private var lastKey: [UInt8] = []
+    /// Where the last finished block lies, whose entry of the index waits for the next block's first key.
+    private var waiting: [UInt8]?
 
     mutating func append(key: [UInt8], value: [UInt8]) {
+        if let handle = waiting {
+            index.append(key: Self.separator(lastKey, key), value: handle)
+            waiting = nil
+        }
         block.append(key: key, value: value)
         lastKey = key
         if block.byteCount >= Self.blockByteCount { finishBlock() }
@@ -22,10 +28,22 @@ struct SortedTable {
 
     private mutating func finishBlock() {
         guard !block.isEmpty else { return }
-        let handle = write(block)
-        // Any key from the block's last to the next one's first will do; the last is the simplest.
-        index.append(key: lastKey, value: handle)
+        waiting = write(block)
         block = Block()
+    }
+
+    /// A short key that is not before `last`, and before `next`.
+    private static func separator(_ last: [UInt8], _ next: [UInt8]) -> [UInt8] {
+        let shared = zip(last, next).prefix { $0 == $1 }.count
+        guard shared < last.count, shared < next.count, last[shared] < .max, last[shared] + 1 < next[shared]
+        else { return last }
+        return last[..<shared] + [last[shared] + 1]
+    }
+
+    /// A short key that is not before `last`.
+    private static func successor(_ last: [UInt8]) -> [UInt8] {
+        guard let place = last.firstIndex(where: { $0 < .max }) else { return last }
+        return last[..<place] + [last[place] + 1]
     }
 
     /// Appends a block with its trailer; returns its handle, which is where it lies.
@@ -46,6 +64,7 @@ struct SortedTable {
     /// The whole table.
     mutating func finish() -> [UInt8] {
         finishBlock()
+        if let handle = waiting { index.append(key: Self.successor(lastKey), value: handle) }
         let filters = write(Block())
         let indexHandle = write(index)
         var footer = filters + indexHandle

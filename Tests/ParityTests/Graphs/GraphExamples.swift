@@ -42,7 +42,7 @@ struct GraphExample {
             name, model.initialize(PRNGKey(seed: 3), example, training: false), input, outputs: [output],
             tokens: tokens
         ) { variables, x in
-            // A running mean is read, and what it would become is left.
+            // What becomes of running means is left.
             [try model.apply(variables, x, mutable: ["batch_stats"], training: false).output]
         }
     }

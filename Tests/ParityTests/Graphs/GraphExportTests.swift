@@ -20,6 +20,7 @@ struct GraphExportTests {
             try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
             let model = try example.model()
             try SavedModel.write(model, to: "\(place)/native", ops: .native)
+            try SavedModel.write(model, to: "\(place)/stablehlo", ops: .stablehlo)
             try ONNXModel.write(model, to: "\(place)/model.onnx")
             var arrays = NamedArrays()
             for size in Self.batchSizes {

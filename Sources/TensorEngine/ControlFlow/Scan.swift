@@ -284,7 +284,8 @@ struct Scan: Primitive {
                     let next = writer.write("stablehlo.add", [counter, one], as: counter.type)
                     let position =
                         isReverse
-                        ? writer.write("stablehlo.subtract", [writer.size(last), next], as: counter.type) : counter
+                        ? writer.write("stablehlo.subtract", [writer.size(last), next], as: counter.type)
+                        : counter
                     let slices = sources.map { writer.slice($0, at: position) }
                     let outputs = try writer.write(
                         body, constants + values[1...].prefix(carryCount) + slices)

@@ -109,13 +109,16 @@ extension Binary {
         "add", SPK_OP_ADD, hlo: "stablehlo.add", partials: ({ _, _, _, t in t }, { _, _, _, t in t }),
         transposed: ({ ct, _ in ct }, { ct, _ in ct }))
     static let sub = Binary(
-        "sub", SPK_OP_SUB, hlo: "stablehlo.subtract", partials: ({ _, _, _, t in t }, { _, _, _, t in try -t }),
+        "sub", SPK_OP_SUB, hlo: "stablehlo.subtract",
+        partials: ({ _, _, _, t in t }, { _, _, _, t in try -t }),
         transposed: ({ ct, _ in ct }, { ct, _ in try -ct }))
     static let mul = Binary(
-        "mul", SPK_OP_MUL, hlo: "stablehlo.multiply", partials: ({ _, b, _, t in try t * b }, { a, _, _, t in try a * t }),
+        "mul", SPK_OP_MUL, hlo: "stablehlo.multiply",
+        partials: ({ _, b, _, t in try t * b }, { a, _, _, t in try a * t }),
         transposed: ({ ct, b in try ct * b }, { ct, a in try a * ct }))
     static let div = Binary(
-        "div", SPK_OP_DIV, hlo: "stablehlo.divide", partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
+        "div", SPK_OP_DIV, hlo: "stablehlo.divide",
+        partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
         transposed: ({ ct, b in try ct / b }, nil))
     static let pow = Binary(
         "pow", SPK_OP_POW, .numbers, hlo: "stablehlo.power",

@@ -5,7 +5,8 @@ extension Unary {
     static let bitwiseNot = Unary("bitwiseNot", .integers, hlo: "stablehlo.not", nil) { code, x, dtype in
         code.emit(dtype == .bool ? SPK_OP_LOGICAL_NOT : SPK_OP_NOT, dtype, x)
     }
-    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) { code, x, dtype in
+    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) {
+        code, x, dtype in
         code.emit(SPK_OP_POPCOUNT, dtype, unsigned(&code, x, dtype))
     }
     static let clz = Unary("clz", .integers, hlo: "stablehlo.count_leading_zeros", nil) { code, x, dtype in
@@ -49,6 +50,16 @@ extension Binary {
 }
 
 extension DType {
+    /// The unsigned integer type of the same width.
+    fileprivate var bits: DType {
+        switch byteWidth {
+        case 1: .uint8
+        case 2: .uint16
+        case 4: .uint32
+        default: .uint64
+        }
+    }
+
     /// The signed integer type of an unsigned one's width.
     fileprivate var signedCounterpart: DType {
         switch self {
@@ -190,7 +201,31 @@ struct BitcastMemory: Primitive {
         }
     }
 
-    var stableHLO: StableHLORule { "stablehlo.bitcast_convert" }
+    /// Parts of elements by shifts where the batch size is open: readers that fill it in know this operation for equal widths only.
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let (x, result) = (operation.operands[0], operation.results[0])
+            guard x.type.staticShape == nil, x.type.dtype.byteWidth != dtype.byteWidth else {
+                return [writer.write("stablehlo.bitcast_convert", [x], as: result)]
+            }
+            return try writer.composite([x]) { operands in
+                let bits = try bitcast(operands[0], to: x.type.dtype.bits)
+                if bits.dtype.byteWidth > dtype.byteWidth {
+                    let count = bits.dtype.byteWidth / dtype.byteWidth
+                    let shape = Shape(bits.shape.dimensions + [count])
+                    let spread = try broadcastInDim(bits, shape: shape, dimensions: Array(bits.shape.indices))
+                    let shift =
+                        try (iota(bits.dtype, shape: shape, dimension: bits.rank) * (8 * dtype.byteWidth))
+                    return [try bitcast(shiftRightLogical(spread, shift).astype(dtype.bits), to: dtype)]
+                }
+                let wide = try bits.astype(dtype.bits)
+                let shift =
+                    try iota(wide.dtype, shape: wide.shape, dimension: wide.rank - 1)
+                    * (8 * bits.dtype.byteWidth)
+                return [try bitcast(reduceOr(shiftLeft(wide, shift), axes: [wide.rank - 1]), to: dtype)]
+            }
+        }
+    }
 }
 
 extension Operand {

@@ -189,7 +189,7 @@ private enum DynamicWindow {
 }
 
 extension StableHLOWriter {
-    /// The starts of windows of `array` moved inside, where StableHLO would leave that to the operation or drop what reaches out.
+    /// The starts of windows of `array`: negative ones count from the end, then all are moved inside.
     fileprivate mutating func startsInside(
         _ array: StableHLOType, _ starts: [StableHLOValue], window: [SymbolicDimension], isBatched: Bool
     ) -> [StableHLOValue] {
@@ -197,7 +197,13 @@ extension StableHLOWriter {
         return zip(starts, zip(sizes, window)).map { start, size in
             let last = SymbolicDimension(
                 fixed: size.0.fixed - size.1.fixed, perBatch: size.0.perBatch - size.1.perBatch)
-            return write("stablehlo.clamp", [index(0), start, self.size(last)], as: start.type)
+            func spread(_ writer: inout StableHLOWriter, _ number: StableHLOValue) -> StableHLOValue {
+                writer.broadcast(number, dimensions: [], to: start.type)
+            }
+            let (count, zero) = (spread(&self, self.size(size.0)), spread(&self, index(0)))
+            let fromEnd = write("stablehlo.add", [start, count], as: start.type)
+            let wrapped = select(compare("LT", start, zero), fromEnd, start)
+            return write("stablehlo.clamp", [index(0), wrapped, self.size(last)], as: start.type)
         }
     }
 

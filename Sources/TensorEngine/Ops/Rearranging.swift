@@ -487,7 +487,9 @@ struct Iota: Primitive {
     }
 
     var stableHLO: StableHLORule {
-        .custom(sizes: ["shape"]) { writer, operation in [writer.iota(operation.results[0], dimension: dimension)] }
+        .custom(sizes: ["shape"]) { writer, operation in
+            [writer.iota(operation.results[0], dimension: dimension)]
+        }
     }
 }
 

@@ -248,7 +248,8 @@ struct ReduceWindow: Primitive {
         .custom { writer, operation in
             let x = operation.operands[0]
             let initial = try writer.constant(reduction.identity, x.type.dtype)
-            let region = StableHLOWriter.Region(arguments: [x.type.scalar, x.type.scalar]) { writer, arguments in
+            let region = StableHLOWriter.Region(arguments: [x.type.scalar, x.type.scalar]) {
+                writer, arguments in
                 [writer.write(reduction.stableHLO, arguments, as: x.type.scalar)]
             }
             return try writer.writeGeneric(

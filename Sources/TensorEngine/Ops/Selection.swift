@@ -46,7 +46,12 @@ struct Select: Primitive {
         }
     }
 
-    var stableHLO: StableHLORule { "stablehlo.select" }
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let operands = operation.operands
+            return [writer.select(operands[0], operands[1], operands[2])]
+        }
+    }
 }
 
 /// `onTrue` where `condition` holds, `onFalse` elsewhere, with promotion and broadcasting (jnp.where).

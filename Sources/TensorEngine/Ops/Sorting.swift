@@ -44,7 +44,8 @@ struct ArgSort: Primitive {
             let (key, number) = (x.type.scalar, StableHLOType(.int32, []))
             let axis = x.type.rank - 1
             let order = StableHLOWriter.Region(arguments: [key, key, number, number]) { writer, arguments in
-                let (first, second) = isDescending ? (arguments[1], arguments[0]) : (arguments[0], arguments[1])
+                let (first, second) =
+                    isDescending ? (arguments[1], arguments[0]) : (arguments[0], arguments[1])
                 let isLess = writer.compare("LT", first, second)
                 guard key.dtype.isFloating else { return [isLess] }
                 let isFirstNumber = writer.compare("EQ", first, first)
@@ -129,7 +130,8 @@ struct SearchSorted: Primitive {
                 operands[0], shape: shape, dimensions: isBatched ? [0, axis] : [axis])
             let value = try broadcastInDim(
                 operands[1], shape: shape, dimensions: Array(operands[1].shape.indices))
-            let isBefore = try isRight
+            let isBefore =
+                try isRight
                 ? or(lessEqual(sorted, value), isNaN(value))
                 : or(less(sorted, value), and(isNaN(value), equal(sorted, sorted)))
             return [try ReduceSum(axes: [axis])(isBefore.astype(.int32))]

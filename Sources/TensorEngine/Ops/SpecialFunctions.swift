@@ -6,7 +6,8 @@ let logRootOf2Pi = 0.91893853320467274178
 let rootOfHalf = 0.70710678118654752440
 
 extension Unary {
-    static let erf = Unary("erf", SPK_OP_ERF, hlo: "chlo.erf") { x, _, t in try t * (2 / rootOfPi * TensorEngine.exp(-(x * x)))
+    static let erf = Unary("erf", SPK_OP_ERF, hlo: "chlo.erf") { x, _, t in
+        try t * (2 / rootOfPi * TensorEngine.exp(-(x * x)))
     }
     static let erfc = Unary("erfc", SPK_OP_ERFC, hlo: "chlo.erfc") { x, _, t in
         try t * (-2 / rootOfPi * TensorEngine.exp(-(x * x)))
@@ -22,13 +23,19 @@ extension Unary {
         let tail = code.emit(SPK_OP_ERFC, dtype, scaled)
         return code.emit(SPK_OP_MUL, dtype, tail, code.constant(0.5, dtype))
     }
-    static let ndtri = Unary("ndtri", SPK_OP_NDTRI, hlo: .normalQuantile) { _, y, t in try t / normalDensity(y) }
+    static let ndtri = Unary("ndtri", SPK_OP_NDTRI, hlo: .normalQuantile) { _, y, t in
+        try t / normalDensity(y)
+    }
     static let logNdtr = Unary("logNdtr", SPK_OP_LOG_NDTR, hlo: .logNormalDistribution) { x, y, t in
         try t * TensorEngine.exp(-0.5 * TensorEngine.square(x) - logRootOf2Pi - y)
     }
 
-    static let lgamma = Unary("lgamma", SPK_OP_LGAMMA, hlo: "chlo.lgamma") { x, _, t in try t * TensorEngine.digamma(x) }
-    static let digamma = Unary("digamma", SPK_OP_DIGAMMA, hlo: "chlo.digamma") { x, _, t in try t * TensorEngine.polygamma(1, x) }
+    static let lgamma = Unary("lgamma", SPK_OP_LGAMMA, hlo: "chlo.lgamma") { x, _, t in
+        try t * TensorEngine.digamma(x)
+    }
+    static let digamma = Unary("digamma", SPK_OP_DIGAMMA, hlo: "chlo.digamma") { x, _, t in
+        try t * TensorEngine.polygamma(1, x)
+    }
     static let besselI0e = Unary("besselI0e", SPK_OP_BESSEL_I0E, hlo: .bessel(order: 0)) { x, y, t in
         try t * (i1e(x) - TensorEngine.sign(x) * y)
     }

@@ -2,19 +2,34 @@
 import CKernels
 
 extension Unary {
-    static let sin = Unary("sin", SPK_OP_SIN, hlo: "stablehlo.sine") { x, _, t in try t * TensorEngine.cos(x) }
-    static let cos = Unary("cos", SPK_OP_COS, hlo: "stablehlo.cosine") { x, _, t in try -(t * TensorEngine.sin(x)) }
+    static let sin = Unary("sin", SPK_OP_SIN, hlo: "stablehlo.sine") { x, _, t in try t * TensorEngine.cos(x)
+    }
+    static let cos = Unary("cos", SPK_OP_COS, hlo: "stablehlo.cosine") { x, _, t in
+        try -(t * TensorEngine.sin(x))
+    }
     static let tan = Unary("tan", SPK_OP_TAN, hlo: "chlo.tan") { _, y, t in try t * (1 + y * y) }
-    static let asin = Unary("asin", SPK_OP_ASIN, hlo: "chlo.asin") { x, _, t in try t * TensorEngine.rsqrt(1 - x * x) }
-    static let acos = Unary("acos", SPK_OP_ACOS, hlo: "chlo.acos") { x, _, t in try -(t * TensorEngine.rsqrt(1 - x * x)) }
+    static let asin = Unary("asin", SPK_OP_ASIN, hlo: "chlo.asin") { x, _, t in
+        try t * TensorEngine.rsqrt(1 - x * x)
+    }
+    static let acos = Unary("acos", SPK_OP_ACOS, hlo: "chlo.acos") { x, _, t in
+        try -(t * TensorEngine.rsqrt(1 - x * x))
+    }
     static let atan = Unary("atan", SPK_OP_ATAN, hlo: "chlo.atan") { x, _, t in try t / (1 + x * x) }
     static let sinh = Unary("sinh", SPK_OP_SINH, hlo: "chlo.sinh") { x, _, t in try t * TensorEngine.cosh(x) }
     static let cosh = Unary("cosh", SPK_OP_COSH, hlo: "chlo.cosh") { x, _, t in try t * TensorEngine.sinh(x) }
     static let tanh = Unary("tanh", SPK_OP_TANH, hlo: "stablehlo.tanh") { _, y, t in try t * (1 - y * y) }
-    static let asinh = Unary("asinh", SPK_OP_ASINH, hlo: "chlo.asinh") { x, _, t in try t * TensorEngine.rsqrt(x * x + 1) }
-    static let acosh = Unary("acosh", SPK_OP_ACOSH, hlo: "chlo.acosh") { x, _, t in try t * TensorEngine.rsqrt(x * x - 1) }
-    static let atanh = Unary("atanh", SPK_OP_ATANH, hlo: "chlo.atanh") { x, _, t in try t / ((1 + x) * (1 - x)) }
-    static let logistic = Unary("logistic", SPK_OP_LOGISTIC, hlo: "stablehlo.logistic") { _, y, t in try t * (y * (1 - y)) }
+    static let asinh = Unary("asinh", SPK_OP_ASINH, hlo: "chlo.asinh") { x, _, t in
+        try t * TensorEngine.rsqrt(x * x + 1)
+    }
+    static let acosh = Unary("acosh", SPK_OP_ACOSH, hlo: "chlo.acosh") { x, _, t in
+        try t * TensorEngine.rsqrt(x * x - 1)
+    }
+    static let atanh = Unary("atanh", SPK_OP_ATANH, hlo: "chlo.atanh") { x, _, t in
+        try t / ((1 + x) * (1 - x))
+    }
+    static let logistic = Unary("logistic", SPK_OP_LOGISTIC, hlo: "stablehlo.logistic") { _, y, t in
+        try t * (y * (1 - y))
+    }
     static let sinc = Unary(
         "sinc", .floats,
         hlo: .composite { x in

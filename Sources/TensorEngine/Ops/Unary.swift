@@ -102,24 +102,43 @@ struct Unary: Primitive {
 }
 
 extension Unary {
-    static let neg = Unary("neg", SPK_OP_NEG, .numbers, isLinear: true, hlo: "stablehlo.negate") { _, _, t in try -t }
+    static let neg = Unary("neg", SPK_OP_NEG, .numbers, isLinear: true, hlo: "stablehlo.negate") { _, _, t in
+        try -t
+    }
     // The derivative at 0 is +1, as JAX has it.
-    static let abs = Unary("abs", SPK_OP_ABS, .numbers, hlo: .absoluteValue) { x, _, t in try select(greaterEqual(x, 0), t, -t) }
+    static let abs = Unary("abs", SPK_OP_ABS, .numbers, hlo: .absoluteValue) { x, _, t in
+        try select(greaterEqual(x, 0), t, -t)
+    }
     static let sign = Unary("sign", SPK_OP_SIGN, .numbers, hlo: .sign)
     static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .integers, result: .bool, hlo: .isZero)
-    static let square = Unary("square", .numbers, hlo: .composite { x in [try x[0] * x[0]] }, { x, _, t in try t * (2 * x) }) { code, x, dtype in
+    static let square = Unary(
+        "square", .numbers, hlo: .composite { x in [try x[0] * x[0]] }, { x, _, t in try t * (2 * x) }
+    ) { code, x, dtype in
         code.emit(SPK_OP_MUL, dtype, x, x)
     }
     static let sqrt = Unary("sqrt", SPK_OP_SQRT, hlo: "stablehlo.sqrt") { _, y, t in try t * (0.5 / y) }
-    static let rsqrt = Unary("rsqrt", SPK_OP_RSQRT, hlo: "stablehlo.rsqrt") { x, y, t in try t * (-0.5 * (y / x)) }
-    static let cbrt = Unary("cbrt", SPK_OP_CBRT, hlo: "stablehlo.cbrt") { _, y, t in try t * ((1.0 / 3) / (y * y)) }
+    static let rsqrt = Unary("rsqrt", SPK_OP_RSQRT, hlo: "stablehlo.rsqrt") { x, y, t in
+        try t * (-0.5 * (y / x))
+    }
+    static let cbrt = Unary("cbrt", SPK_OP_CBRT, hlo: "stablehlo.cbrt") { _, y, t in
+        try t * ((1.0 / 3) / (y * y))
+    }
     static let exp = Unary("exp", SPK_OP_EXP, hlo: "stablehlo.exponential") { _, y, t in try t * y }
-    static let exp2 = Unary("exp2", SPK_OP_EXP2, hlo: .composite { x in [try pow(2.0, x[0])] }) { _, y, t in try t * (logarithmOf2 * y) }
-    static let expm1 = Unary("expm1", SPK_OP_EXPM1, hlo: "stablehlo.exponential_minus_one") { _, y, t in try t * (y + 1) }
+    static let exp2 = Unary("exp2", SPK_OP_EXP2, hlo: .composite { x in [try pow(2.0, x[0])] }) { _, y, t in
+        try t * (logarithmOf2 * y)
+    }
+    static let expm1 = Unary("expm1", SPK_OP_EXPM1, hlo: "stablehlo.exponential_minus_one") { _, y, t in
+        try t * (y + 1)
+    }
     static let log = Unary("log", SPK_OP_LOG, hlo: "stablehlo.log") { x, _, t in try t / x }
-    static let log1p = Unary("log1p", SPK_OP_LOG1P, hlo: "stablehlo.log_plus_one") { x, _, t in try t / (x + 1) }
+    static let log1p = Unary("log1p", SPK_OP_LOG1P, hlo: "stablehlo.log_plus_one") { x, _, t in
+        try t / (x + 1)
+    }
     // max(x, 0) with derivative 0 at 0, as jax.nn.relu has it.
-    static let relu = Unary("relu", .numbers, hlo: .composite { x in [try maximum(x[0], zerosLike(x[0]))] }, { x, _, t in try select(greater(x, 0), t, zerosLike(t)) }) {
+    static let relu = Unary(
+        "relu", .numbers, hlo: .composite { x in [try maximum(x[0], zerosLike(x[0]))] },
+        { x, _, t in try select(greater(x, 0), t, zerosLike(t)) }
+    ) {
         code, x, dtype in
         code.emit(SPK_OP_MAX, dtype, x, code.constant(0, dtype))
     }

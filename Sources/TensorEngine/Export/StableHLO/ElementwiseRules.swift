@@ -78,7 +78,9 @@ extension StableHLORule {
                 1, 25,
                 { k, state in
                     let number = try k.astype(.float64)
-                    let term = try state[0] * (square(2 * number - 1) - Double(4 * order * order)) / (8 * number * far)
+                    let term =
+                        try state[0] * (square(2 * number - 1) - Double(4 * order * order))
+                        / (8 * number * far)
                     return [term, try state[1] + term]
                 }, initial: [one, one])
             let result = try select(

@@ -15,7 +15,12 @@ extension StableHLOWriter {
     mutating func select(
         _ condition: StableHLOValue, _ onTrue: StableHLOValue, _ onFalse: StableHLOValue
     ) -> StableHLOValue {
-        write("stablehlo.select", [condition, onTrue, onFalse], as: onTrue.type)
+        // Two types, of the condition and of the choices, also where they are the same.
+        let name = newName()
+        line(
+            "\(name) = stablehlo.select \(condition.name), \(onTrue.name), \(onFalse.name) : "
+                + "\(condition.type.text), \(onTrue.type.text)")
+        return StableHLOValue(name: name, type: onTrue.type)
     }
 
     /// One number in every element.

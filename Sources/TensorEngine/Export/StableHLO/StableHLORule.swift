@@ -15,7 +15,8 @@ public enum StableHLORule: Sendable {
     /// Operations that the rule writes. `sizes` names the parameters that may depend on the batch size, since the rule takes them
     /// from the results' types or asks for them (`StableHLOOperation.parameter`).
     case custom(
-        sizes: [String] = [], @Sendable (inout StableHLOWriter, StableHLOOperation) throws -> [StableHLOValue])
+        sizes: [String] = [], @Sendable (inout StableHLOWriter, StableHLOOperation) throws -> [StableHLOValue]
+    )
     /// Nothing that runs everywhere, for this reason.
     case unavailable(String)
 }
@@ -46,7 +47,8 @@ public struct StableHLOOperation: Sendable {
     func checkParameters(of primitive: any Primitive, _ rule: StableHLORule) throws {
         var covered: [String] = []
         if case .custom(let sizes, _) = rule { covered = sizes }
-        guard let open = program.batchDependentParameters(at: equation).first(where: { !covered.contains($0) })
+        guard
+            let open = program.batchDependentParameters(at: equation).first(where: { !covered.contains($0) })
         else { return }
         throw TensorError(
             .shape, primitive.name, expected: "a \(open) that does not depend on the batch size",
@@ -68,7 +70,9 @@ extension StableHLORule {
     var computedInAccumulationType: StableHLORule {
         guard case .composite(let function) = self else { return self }
         return .composite { operands in
-            guard let dtype = operands.first?.dtype, dtype.isHalfPrecision else { return try function(operands) }
+            guard let dtype = operands.first?.dtype, dtype.isHalfPrecision else {
+                return try function(operands)
+            }
             let results = try function(operands.map { try $0.astype(.float32) })
             return try results.map { $0.dtype == .float32 ? try $0.astype(dtype) : $0 }
         }

@@ -35,6 +35,9 @@ public struct StableHLOWriter {
         return count == 1 ? (name, [name]) : ("\(name):\(count)", (0..<count).map { "\(name)#\($0)" })
     }
 
+    /// A name for the one result of an operation.
+    mutating func newName() -> String { newNames(1).all }
+
     private mutating func known(
         _ key: Known, _ write: (inout StableHLOWriter) -> StableHLOValue
     ) -> StableHLOValue {
@@ -56,9 +59,10 @@ extension StableHLOWriter {
     ) -> StableHLOValue {
         let name = newNames(1)
         let names = operands.map(\.name).joined(separator: ", ")
-        line(
-            "\(name.all) = \(operation)\(operands.isEmpty ? "" : " ")\(names)\(attributes) : "
-                + uniformSignature(operands, result))
+        // Elementwise operations are written with one type, and those without operands have but one.
+        let isUniform = attributes.isEmpty && operands.allSatisfy { $0.type == result }
+        let types = isUniform || operands.isEmpty ? result.text : signature(operands, [result])
+        line("\(name.all) = \(operation)\(operands.isEmpty ? "" : " ")\(names)\(attributes) : \(types)")
         return StableHLOValue(name: name.each[0], type: result)
     }
 
@@ -71,11 +75,6 @@ extension StableHLOWriter {
         let names = operands.map(\.name).joined(separator: separator)
         line("\(name.all) = \(operation)(\(names))\(attributes) : \(signature(operands, [result]))")
         return StableHLOValue(name: name.each[0], type: result)
-    }
-
-    /// One type where operands and result agree.
-    private func uniformSignature(_ operands: [StableHLOValue], _ result: StableHLOType) -> String {
-        operands.allSatisfy { $0.type == result } ? result.text : signature(operands, [result])
     }
 
     private func signature(_ operands: [StableHLOValue], _ results: [StableHLOType]) -> String {
@@ -94,7 +93,8 @@ extension StableHLOWriter {
     ///
     /// - Parameter attributes: such as `dimension = 1 : i64`.
     mutating func writeGeneric(
-        _ operation: String, _ operands: [StableHLOValue], _ attributes: String = "", _ regions: [Region] = [],
+        _ operation: String, _ operands: [StableHLOValue], _ attributes: String = "",
+        _ regions: [Region] = [],
         as results: [StableHLOType]
     ) throws -> [StableHLOValue] {
         // The results are named first, but defined after the regions, which may not use them.

@@ -42,7 +42,8 @@ struct Cholesky: Primitive {
     var stableHLO: StableHLORule {
         .custom { writer, operation in
             let lower = ", lower = true"
-            let factor = writer.write("stablehlo.cholesky", operation.operands, lower, as: operation.results[0])
+            let factor = writer.write(
+                "stablehlo.cholesky", operation.operands, lower, as: operation.results[0])
             return try writer.composite([factor]) { operands in
                 let roots = try diagonal(operands[0], axis1: -2, axis2: -1)
                 let hasRoots = try all(equal(roots, roots), axes: [-1])

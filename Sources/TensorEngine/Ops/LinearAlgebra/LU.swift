@@ -175,7 +175,8 @@ struct LUSolve: Primitive {
             }
             let solved = try lower(lu, upper(lu, b))
             return [
-                try ScatterAddAlongAxis(axis: b.rank - 2, size: b.shape[b.rank - 2])(solved, rows(permutation))
+                try ScatterAddAlongAxis(axis: b.rank - 2, size: b.shape[b.rank - 2])(
+                    solved, rows(permutation))
             ]
         }
     }

@@ -27,6 +27,14 @@ package enum StateFile {
         }
     }
 
+    /// Writes a new text file.
+    package static func writeText(_ text: String, to path: String) throws -> FileSummary {
+        try write(to: path) { sink in
+            var sink = sink
+            try sink.write(Array(text.utf8))
+        }
+    }
+
     private static func write(
         to path: String, _ body: (CheckpointFileSink) throws -> Void
     ) throws -> FileSummary {

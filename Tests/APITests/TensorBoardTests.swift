@@ -1,10 +1,10 @@
 // Event files: records as TensorBoard reads them, and the times of steps.
 import Hashing
 import JobSpec
-import Store
 import Testing
 
 @testable import API
+@testable import Store
 
 /// The contents of TFRecord records; throws where a checksum is wrong.
 private func records(_ bytes: [UInt8]) throws -> [[UInt8]] {

@@ -43,11 +43,10 @@ package enum CheckpointExport {
             let model = try TrainedModel(source, bakesTransforms: options.bakesTransforms)
             return try ONNXModel.writeFile(try model.inferenceModel(), to: output)
         case .stablehlo:
-            throw SpecErrors(problems: [
-                SpecProblem(
-                    code: "not_exportable", pointer: "?format",
-                    detail: "\(options.format.rawValue) is not written yet")
-            ])
+            let model = try TrainedModel(source, bakesTransforms: options.bakesTransforms).inferenceModel()
+            let names = model.parameters.map(\.path) + model.inputs.map(\.name)
+            return try StateFile.writeText(
+                try model.program.stableHLO(inputNames: names), to: output)
         }
     }
 

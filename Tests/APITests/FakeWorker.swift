@@ -62,7 +62,7 @@ enum FakeWorker {
                 quickrefused) say '{"type":"refused","problems":[{"code":"not_exportable","pointer":"#/params/Dense_0","detail":"Dense_0 has no counterpart"}]}' ;;
                 quickdying) echo 'out of luck' >&2; kill -9 $$ ;;
                 *)
-                    { field format; cat "$(field state)"; } > "$output"
+                    { field format; echo; cat "$(field state)"; } > "$output"
                     written "$output" '{}' ;;
                 esac ;;
             *'"type":"import"'*)

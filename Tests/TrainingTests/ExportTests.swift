@@ -12,6 +12,13 @@ import Testing
 @testable import Training
 
 @Suite(.serialized) struct ExportTests {
+    /// The folders of the tests' runs, which go with them.
+    private final class Fixtures {
+        var all: [RunFixture] = []
+    }
+
+    private let fixtures = Fixtures()
+
     /// An example after two steps, and where its checkpoint is.
     private struct Trained {
         let fixture: RunFixture
@@ -20,10 +27,11 @@ import Testing
         let digest: String
     }
 
-    private static func trained(_ spec: JSONValue) throws -> Trained {
+    private func trained(_ spec: JSONValue) throws -> Trained {
         let short = spec.setting("/budget", to: ["steps": 2]).setting("/data/validation", to: nil)
             .setting("/checkpoint", to: nil).setting("/metrics", to: nil).setting("/evaluation", to: nil)
         let fixture = try RunFixture(short)
+        fixtures.all.append(fixture)
         let checkpoint = try #require(try fixture.train().checkpoints.last)
         let folder = CheckpointFolder(path: checkpoint.folder)
         return Trained(
@@ -63,7 +71,7 @@ import Testing
             "digits", "cnn", "resnet", "transformer", "recurrent", "autoencoder", "vae", "flax-basics",
         ])
     func examples(name: String) throws {
-        let trained = try Self.trained(try Self.example(name))
+        let trained = try self.trained(try Self.example(name))
         let model = try TrainedModel(trained.source, bakesTransforms: false)
         let x = try Self.batch(model.input, rows: 3)
         let whole = try model(model.variables, x)
@@ -83,13 +91,12 @@ import Testing
 
     @Test("an export has the variables that its outputs need: running statistics, and no decoder")
     func neededVariables() throws {
-        let resnet = try TrainedModel(
-            try Self.trained(try Self.example("resnet")).source, bakesTransforms: false)
-        #expect(resnet.variables.paths.contains("batch_stats/bn_init/mean"))
-        let vae = try TrainedModel(
-            try Self.trained(try Self.example("vae")).source, bakesTransforms: false)
+        let resnet = try self.trained(try Self.example("resnet"))
+        let statistics = try TrainedModel(resnet.source, bakesTransforms: false).variables.paths
+        #expect(statistics.contains("batch_stats/bn_init/mean"))
+        let vae = try trained(try Self.example("vae"))
         #expect(
-            Set(vae.variables.paths)
+            Set(try TrainedModel(vae.source, bakesTransforms: false).variables.paths)
                 == Set(
                     ["Dense_0", "mean", "logvar"].flatMap { ["params/\($0)/bias", "params/\($0)/kernel"] }))
     }
@@ -98,7 +105,7 @@ import Testing
     func scheduleFree() throws {
         let spec = try Self.example("digits").setting(
             "/optimizer", to: ["type": "schedule_free_adamw", "learning_rate": 0.1])
-        let trained = try Self.trained(spec)
+        let trained = try self.trained(spec)
         let model = try TrainedModel(trained.source, bakesTransforms: false)
         let path = "params/Dense_0/kernel"
         let trainedAt = try NamedArrays(trained.state, separator: "/").tensor(path).doubles()
@@ -119,7 +126,7 @@ import Testing
                 ["type": "reshape", "shape": [8, 8, 1]],
             ]
         ).setting("/model", to: ["type": "CNN", "num_classes": 10, "features": [4], "dense_features": [8]])
-        let trained = try Self.trained(spec)
+        let trained = try self.trained(spec)
         let plain = try TrainedModel(trained.source, bakesTransforms: false)
         let baked = try TrainedModel(trained.source, bakesTransforms: true)
         #expect(plain.input.shape == [8, 8, 1] && baked.input.shape == [64])
@@ -161,7 +168,7 @@ import Testing
 
     @Test("safetensors and npz hold the variables of the checkpoint, bit for bit, without the optimizer")
     func arrayFiles() throws {
-        let trained = try Self.trained(try Self.example("resnet"))
+        let trained = try self.trained(try Self.example("resnet"))
         let folder = trained.fixture.folder
         let (safetensors, npz) = (folder.path("a.safetensors"), folder.path("a.npz"))
         let summary = try CheckpointExport.writeFile(
@@ -185,7 +192,7 @@ import Testing
 
     @Test("what cannot be is a problem with a code and a place")
     func problems() throws {
-        let trained = try Self.trained(try Self.example("digits"))
+        let trained = try self.trained(try Self.example("digits"))
         func refusal(_ change: (inout ExportCommand) -> Void) throws -> SpecProblem {
             var command = ExportCommand(
                 options: ExportOptions(format: .onnx), spec: trained.source.spec,
@@ -212,7 +219,7 @@ import Testing
 
     @Test("an import is checked by the worker, which says what it found or where the file is wrong")
     func imports() throws {
-        let trained = try Self.trained(try Self.example("digits"))
+        let trained = try self.trained(try Self.example("digits"))
         let folder = trained.fixture.folder
         let file = folder.path("weights.npz")
         _ = try CheckpointExport.writeFile(trained.source, ExportOptions(format: .npz), to: file)

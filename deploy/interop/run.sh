@@ -35,5 +35,5 @@ for script in deploy/interop/[!_]*.py; do
         */graphs.py) subject="$work/graphs" ;;
         *) subject="$server_url" ;;
     esac
-    timeout 300 "$environment/bin/python" "$script" "$subject"
+    timeout 600 "$environment/bin/python" "$script" "$subject"
 done

@@ -73,7 +73,8 @@ private let presets: [Preset] =
         func run(_ tensors: [Tensor]) throws -> [Tensor] {
             [
                 try model.apply(
-                    variables.replacingLeaves(Array(tensors.dropLast())), tensors[tensors.count - 1])
+                    variables.replacingLeaves(Array(tensors.dropLast())), tensors[tensors.count - 1],
+                    training: false)
             ]
         }
         let program = try BatchPolymorphicProgram { batchSize in

@@ -6,7 +6,7 @@ import TensorEngine
 
 /// Writes tensors to the data file as they come, and keeps of each only its entry of the index.
 struct TensorBundle<Data: ByteSink> {
-    private var data: Data
+    private(set) var data: Data
     private var offset = 0
     private var entries: [(key: [UInt8], value: [UInt8])] = []
 

@@ -1,6 +1,7 @@
 // The objects that `tf.saved_model.load` builds: modules with the variables of their paths, and the signature.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/saved_object_graph.proto and
 // trackable_object_graph.proto.
+import Protobuf
 import TensorEngine
 
 /// Objects by number; number 0 is the root.

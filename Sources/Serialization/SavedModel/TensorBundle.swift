@@ -1,5 +1,7 @@
 // TensorFlow's tensor bundle: a data file with the tensors' bytes one after the other, and an index of where each lies.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/tensor_bundle.proto
+import Hashing
+import Protobuf
 import TensorEngine
 
 /// Writes tensors to the data file as they come, and keeps of each only its entry of the index.

@@ -1,5 +1,6 @@
 // Nodes and functions as TensorFlow's messages have them: NodeDef, AttrValue, FunctionDef.
 // https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework
+import Protobuf
 import TensorEngine
 
 /// An operation of a TensorFlow graph or function.

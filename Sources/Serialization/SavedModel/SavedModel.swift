@@ -1,6 +1,5 @@
 // TensorFlow's SavedModel: a folder that TensorFlow, its Serving, TF Lite's and TF.js's converters load.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/saved_model.proto and meta_graph.proto
-import Protobuf
 import TensorEngine
 
 /// Writes models as SavedModels.

@@ -1,4 +1,5 @@
 // The file saved_model.pb: a graph with the variables and the call of the model, and what loaders need to know of it.
+import Protobuf
 import TensorEngine
 
 /// What `saved_model.pb` says.

@@ -204,7 +204,7 @@ extension GraphExample {
             { x in try argmin(x, axis: 2).astype(.float32) },
             { x in
                 try select(TensorEngine.any(greater(x, 1), axes: [2]), 1.0, 0.0)
-                    + TensorEngine.all(less(x, 1), axes: [2]).astype(.float32)
+                    + TensorEngine.all(less(x, 0.5), axes: [2]).astype(.float32)
             },
             { x in try cumsum(x, axis: 2) + cumsum(x, axis: 1, reverse: true) },
             { x in try logSumExp(x, axes: [1, 2]) }, { x in try variance(x, axes: [1]) },

@@ -114,55 +114,99 @@ struct Scan: Primitive {
         func zeros(_ type: TensorType) throws -> Tensor { try full(type.shape, 0, dtype: type.dtype) }
 
         let carried = try carries.map { try cotangents[$0 - constantCount] ?? zeros(types[$0]) }
-        let sums = try linearConstants.map { try zeros(types[$0]) }
         let given = stackedOutputs.filter { cotangents[$0] != nil }
-        let slices = given.compactMap { cotangents[$0] }
+        let slices = knownSequences + given.compactMap { cotangents[$0] }
 
+        // Inputs: known constants, carry, known slices, cotangents of slices. Outputs: carry, linear slices, and what an
+        // iteration contributes to the linear constants.
         let inputTypes =
-            knownConstants.map(\.type) + carried.map(\.type) + sums.map(\.type)
+            knownConstants.map(\.type) + carried.map(\.type)
             + sequences.filter { !operands[$0].isLinear }.map { types[$0] }
             + given.map { body.outputTypes[$0] }
         let transposed = try Trace.record(inputTypes) { leaves in
             var rest = leaves.makeIterator()
-            func take(_ count: Int) -> [Tensor] { (0..<count).compactMap { _ in rest.next() } }
-            let constants = take(knownConstants.count)
-            let carry = take(carryCount)
-            let sums = take(linearConstants.count)
-            let known = take(knownSequences.count)
-            let incoming = take(given.count)
-
             var arguments = [Tensor?](repeating: nil, count: types.count)
-            for (k, value) in zip((0..<constantCount).filter({ !operands[$0].isLinear }), constants) {
-                arguments[k] = value
-            }
-            for (k, value) in zip(sequences.filter({ !operands[$0].isLinear }), known) {
-                arguments[k] = value
-            }
             var outgoing = [Tensor?](repeating: nil, count: body.outputs.count)
-            for (k, value) in carry.enumerated() { outgoing[k] = value }
-            for (k, value) in zip(given, incoming) { outgoing[k] = value }
+            for k in 0..<constantCount where !operands[k].isLinear { arguments[k] = rest.next() }
+            for k in 0..<carryCount { outgoing[k] = rest.next() }
+            for k in sequences where !operands[k].isLinear { arguments[k] = rest.next() }
+            for k in given { outgoing[k] = rest.next() }
             let results = try body.transpose(arguments, outgoing)
-            let newCarry = try carries.map { try results[$0] ?? zeros(types[$0]) }
-            let newSums = try zip(linearConstants, sums).map { try sum($1, results[$0]) ?? $1 }
-            return (
-                newCarry + newSums + (try linearSequences.map { try results[$0] ?? zeros(types[$0]) }), ()
-            )
+            let contributions = linearConstants.map { results[$0] }
+            let others = try (Array(carries) + linearSequences).map { try results[$0] ?? zeros(types[$0]) }
+            return (others + contributions.compactMap { $0 }, contributions.map { $0 != nil })
         }
-        let reversed = Scan(
-            body: transposed.program, constantCount: knownConstants.count,
-            carryCount: carryCount + linearConstants.count, length: length, isReverse: !isReverse)
-        let results = try apply(reversed, knownConstants + carried + sums + knownSequences + slices)
+        let loop = Scan(
+            body: transposed.program, constantCount: knownConstants.count, carryCount: carryCount,
+            length: length, isReverse: !isReverse)
+        let (results, sums) = try loop.summing(
+            last: transposed.extra.count { $0 }, knownConstants + carried + slices)
         var contributions = [Tensor?](repeating: nil, count: operands.count)
         for k in 0..<carryCount where operands[constantCount + k].isLinear {
             contributions[constantCount + k] = results[k]
         }
-        for (k, constant) in linearConstants.enumerated() {
-            contributions[constant] = results[carryCount + k]
-        }
         for (k, sequence) in linearSequences.enumerated() {
-            contributions[sequence] = results[carryCount + linearConstants.count + k]
+            contributions[sequence] = results[carryCount + k]
+        }
+        var remaining = sums.makeIterator()
+        for (constant, hasSum) in zip(linearConstants, transposed.extra) where hasSum {
+            contributions[constant] = remaining.next()
         }
         return contributions
+    }
+
+    /// Runs the loop with the last `count` outputs of its body summed over the iterations instead of stacked.
+    private func summing(last count: Int, _ operands: [Tensor]) throws -> (results: [Tensor], sums: [Tensor])
+    {
+        let summed = Array(body.outputs.suffix(count))
+        let kept = Array(body.outputs.dropLast(count))
+        var isConstant = [Bool](repeating: false, count: body.types.count)
+        var isStacked = isConstant
+        for variable in body.inputs[..<constantCount] { isConstant[variable.index] = true }
+        for (variable, _) in body.constants { isConstant[variable.index] = true }
+        for equation in body.equations where equation.inputs.allSatisfy({ isConstant[$0.index] }) {
+            for variable in equation.outputs { isConstant[variable.index] = true }
+        }
+        for variable in body.inputs[sequences] + kept.dropFirst(carryCount) {
+            isStacked[variable.index] = true
+        }
+        let plan = LoopSums(body, of: summed, isConstant: isConstant, isStacked: isStacked)
+
+        // The running sums are further carries, behind the others.
+        var program = body
+        var totals: [Variable] = []
+        var next: [Variable] = []
+        for variable in plan.accumulated {
+            let total = program.makeVariable(body.type(of: variable))
+            let sum = program.makeVariable(body.type(of: variable))
+            program.equations.append(
+                Equation(primitive: Binary.add, inputs: [total, variable], outputs: [sum], path: ""))
+            totals.append(total)
+            next.append(sum)
+        }
+        program.inputs.insert(contentsOf: totals, at: sequences.lowerBound)
+        program.outputs = kept[..<carryCount] + next + kept[carryCount...] + plan.stacked
+        let start = try totals.map {
+            try zeros(program.type(of: $0).shape, dtype: program.type(of: $0).dtype)
+        }
+        let loop = Scan(
+            body: eliminateDeadCode(program), constantCount: constantCount,
+            carryCount: carryCount + totals.count,
+            length: length, isReverse: isReverse)
+        let results = try apply(
+            loop, operands[..<sequences.lowerBound] + start + operands[sequences.lowerBound...])
+        let running = results[carryCount..<(carryCount + totals.count)]
+        let others = Array(results[..<carryCount] + results[(carryCount + totals.count)...])
+
+        var stacked: [Variable: Tensor] = [:]
+        for k in sequences { stacked[body.inputs[k]] = operands[k] }
+        for (variable, value) in zip(kept + plan.stacked, others).dropFirst(carryCount) {
+            stacked[variable] = value
+        }
+        let sums = try plan.sums(
+            of: summed, accumulated: Dictionary(uniqueKeysWithValues: zip(plan.accumulated, running))
+        ) { try Program.defined(stacked[$0], $0) }
+        return (Array(others.prefix(kept.count)), sums)
     }
 
     // MARK: Vectorisation
@@ -430,7 +474,7 @@ private func scan<Carry: TensorTree, Slices: TensorTree, Results: TensorTree>(
     let loop = Scan(
         body: program, constantCount: recorded.captures.count, carryCount: start.count, length: length,
         isReverse: reverse)
-    let results = try apply(loop, recorded.captures + start + slices)
+    let results = try loop.applyHoisting(recorded.captures + start + slices)
     return (
         try recorded.extra.0.replacingLeaves(Array(results[..<start.count])),
         try recorded.extra.1.replacingLeaves(Array(results[start.count...]))

@@ -82,7 +82,9 @@ struct Scan: Primitive {
             case .operand(let k) where k < constantCount: constants.append(primals[k])
             case .operand(let k): slices.append(primals[k])
             case .invariant: if let value = invariants.next() { constants.append(value) }
+            case .output(let k): slices.append(outputs[k])
             case .stacked: if let value = stacked.next() { slices.append(value) }
+            case .recomputed: break
             }
         }
         let activeCarries = carries.filter { isActive[$0] }
@@ -312,107 +314,6 @@ extension TensorType {
     /// The type of `count` values of this type along a new leading axis.
     fileprivate func stacked(_ count: Int) -> TensorType {
         TensorType(dtype, Shape([count] + shape.dimensions))
-    }
-}
-
-// MARK: - The derivative of an iteration
-
-/// A loop's body, linearised: the forward part with its residuals as further results, and the linear part.
-private struct LinearizedBody {
-    /// Where a value that the linear part reads comes from.
-    enum Residual {
-        /// It is an operand of the loop.
-        case operand(Int)
-        /// It depends on the loop's constants alone, and is computed before it.
-        case invariant
-        /// The forward loop stacks it.
-        case stacked
-    }
-
-    /// The body's outputs, then the stacked residuals.
-    let forward: Program
-    /// From the constants to the invariant residuals.
-    let invariants: Program
-    let residuals: [Residual]
-    let isActiveOutput: [Bool]
-    /// Inputs: residuals, then the tangents of active constants, carries and slices.
-    private let linear: Program
-    private let activeConstantCount: Int
-    private let activeCarryCount: Int
-    private let outputTypes: [TensorType]
-    /// By residual: whether it is the same in each iteration.
-    private let isConstantResidual: [Bool]
-
-    init(_ body: Program, constantCount: Int, carryCount: Int, isActive: [Bool]) throws {
-        let recorded = try Trace.record(body.inputTypes) { leaves in
-            let linearization = try Linearization(body, at: leaves, isActive: isActive)
-            return (linearization.outputs + linearization.residuals, linearization)
-        }
-        let program = recorded.program
-        linear = recorded.extra.linear
-        isActiveOutput = recorded.extra.isActiveOutput
-        activeConstantCount = isActive[..<constantCount].count { $0 }
-        activeCarryCount = isActive[constantCount..<(constantCount + carryCount)].count { $0 }
-        outputTypes = body.outputTypes
-
-        var isInvariant = [Bool](repeating: false, count: program.types.count)
-        for variable in program.inputs[..<constantCount] { isInvariant[variable.index] = true }
-        for (variable, _) in program.constants { isInvariant[variable.index] = true }
-        for equation in program.equations where equation.inputs.allSatisfy({ isInvariant[$0.index] }) {
-            for variable in equation.outputs { isInvariant[variable.index] = true }
-        }
-        var operandOf: [Variable: Int] = [:]
-        for (k, variable) in program.inputs.enumerated() { operandOf[variable] = k }
-        let carries = constantCount..<(constantCount + carryCount)
-        var forward = program
-        var invariants = program
-        forward.outputs = Array(program.outputs[..<body.outputs.count])
-        invariants.inputs = Array(program.inputs[..<constantCount])
-        invariants.outputs = []
-        residuals = program.outputs[body.outputs.count...].map { variable in
-            if let operand = operandOf[variable], !carries.contains(operand) { return .operand(operand) }
-            if isInvariant[variable.index] {
-                invariants.outputs.append(variable)
-                return .invariant
-            }
-            forward.outputs.append(variable)
-            return .stacked
-        }
-        self.forward = forward
-        self.invariants = eliminateDeadCode(invariants)
-        isConstantResidual = residuals.map { residual in
-            switch residual {
-            case .operand(let operand): operand < constantCount
-            case .invariant: true
-            case .stacked: false
-            }
-        }
-    }
-
-    /// The linear part as a loop's body: constants (residuals, then tangents), tangents of the carry, slices (residuals, then
-    /// tangents). Gives the tangents of the outputs that are to have one.
-    func linearBody(hasTangent: [Bool]) throws -> Program {
-        let types = linear.inputTypes
-        let residualTypes = types[..<residuals.count]
-        let tangentTypes = types[residuals.count...]
-        let constants = zip(residualTypes, isConstantResidual).filter { $0.1 }.map { $0.0 }
-        let slices = zip(residualTypes, isConstantResidual).filter { !$0.1 }.map { $0.0 }
-        let leading = activeConstantCount + activeCarryCount
-        let inputTypes = constants + tangentTypes.prefix(leading) + slices + tangentTypes.dropFirst(leading)
-        return try Trace.record(inputTypes) { leaves in
-            var constantLeaves = leaves[..<constants.count].makeIterator()
-            let leadingTangents = leaves[constants.count...].prefix(leading)
-            var sliceLeaves = leaves[(constants.count + leading)...].prefix(slices.count).makeIterator()
-            let trailingTangents = leaves[(constants.count + leading + slices.count)...]
-            let values = isConstantResidual.compactMap { $0 ? constantLeaves.next() : sliceLeaves.next() }
-            var results = try linear.evaluate(values + leadingTangents + trailingTangents).makeIterator()
-            let tangents = isActiveOutput.map { $0 ? results.next() : nil }
-            let outputs = try zip(hasTangent.indices, tangents).compactMap { k, tangent -> Tensor? in
-                guard hasTangent[k] else { return nil }
-                return try tangent ?? full(outputTypes[k].shape, 0, dtype: outputTypes[k].dtype)
-            }
-            return (outputs, ())
-        }.program
     }
 }
 

@@ -1,4 +1,4 @@
-// The passes of the compiler that turn a program into a smaller equal one.
+// The passes of the compiler that turn a program into an equal one that takes less time or memory.
 
 /// Program → Program, one after the other. In debug builds the result of each is verified.
 enum Pipeline {
@@ -9,6 +9,7 @@ enum Pipeline {
         ("foldConstants", foldConstants),
         ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
         ("eliminateDeadCode", eliminateDeadCode),
+        ("recomputeCheapResults", recomputeCheapResults),
     ]
 
     static func run(_ program: Program) throws -> Program {

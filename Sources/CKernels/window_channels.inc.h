@@ -68,12 +68,10 @@ static void window_line_begin(const window_run *run, int64_t line, window_line_t
     }
 }
 
-/// Lists the taps of a line from `first` on; returns how many.
-static int64_t window_list_bases(const window_run *run, window_line_taps *line, int64_t first) {
-    int64_t count = SPK_MIN(line->tap_count - first, (int64_t)WINDOW_BASES);
-    if (line->listed == first) { return count; }
+/// Lists the taps of a line from `first` on.
+static void window_list_bases(const window_run *run, window_line_taps *line, int64_t first) {
     line->listed = first;
-    for (int64_t b = 0; b < count; b++) {
+    for (int64_t b = 0; b < SPK_MIN(line->tap_count - first, (int64_t)WINDOW_BASES); b++) {
         int64_t rest = first + b, base = 0, scale = run->channels * run->window->dims[run->last];
         for (int d = run->last - 1; d >= 0; d--) {
             const window_taps *taps = &line->taps[d];
@@ -83,13 +81,13 @@ static int64_t window_list_bases(const window_run *run, window_line_taps *line, 
         }
         line->bases[b] = base;
     }
-    return count;
 }
 
 /// For all taps of a window in row-major order: `source` is where the element's first channel lies.
 #define WINDOW_FOR_TAPS(...)                                                                                           \
     for (int64_t listed = 0; listed < line->tap_count; listed += WINDOW_BASES) {                                       \
-        int64_t bases = window_list_bases(run, line, listed);                                                          \
+        if (line->listed != listed) { window_list_bases(run, line, listed); }                                          \
+        int64_t bases = SPK_MIN(line->tap_count - listed, (int64_t)WINDOW_BASES);                                      \
         for (int64_t b = 0; b < bases; b++) {                                                                          \
             int64_t source = line->bases[b] + taps.source * run->channels;                                             \
             for (int64_t k = 0; k < taps.count; k++, source += taps.step * run->channels) { __VA_ARGS__ }              \
@@ -108,9 +106,10 @@ static int64_t window_list_bases(const window_run *run, window_line_taps *line, 
         }                                                                                                              \
     })
 #define WINDOW_CHANNELS(T, V, IDENTITY, OPERATION)                                                                     \
-    {                                                                                                                  \
+    for (; pixel < width; pixel += period, along.source += move) {                                                     \
+        const window_taps taps = window_taps_inside(run, run->last, along);                                            \
         const T *src = (const T *)run->src;                                                                            \
-        T *dst = (T *)run->dst + to, identity = (T)(IDENTITY);                                                         \
+        T *dst = (T *)run->dst + (first + pixel) * run->channels, identity = (T)(IDENTITY);                            \
         int64_t c = 0;                                                                                                 \
         for (; c + 32 <= run->channels; c += 32) {                                                                     \
             WINDOW_VECTORS(V, 2, identity, LOAD16(V, src, source + c + 16 * v), OPERATION)                             \
@@ -149,8 +148,12 @@ static int64_t window_list_bases(const window_run *run, window_line_taps *line, 
     default: WINDOW_CHANNELS(T, V, HIGHEST, NAN_WINS_MIN(a, b))                                                        \
     }
 
-/// All channels of one window; their results go to `to`.
-static void window_reduce_channels(const window_run *run, window_line_taps *line, window_taps taps, int64_t to) {
+/// Every `period`-th window of a line from `pixel` on, which sees the taps `along`; the next one sees them `move` further.
+/// Results begin behind `first` windows.
+static void window_reduce_pixels(
+    const window_run *run, window_line_taps *line, window_taps along, int64_t first, int64_t pixel, int64_t period,
+    int64_t move) {
+    const int64_t width = run->window->output[run->last];
     switch (run->window->dtype) {
     case SPK_INT8: WINDOW_CHANNELS_OF(int8_t, i8x16, uint8_t, u8x16, INT8_MIN, INT8_MAX)
     case SPK_INT16: WINDOW_CHANNELS_OF(int16_t, i16x16, uint16_t, u16x16, INT16_MIN, INT16_MAX)
@@ -226,15 +229,14 @@ static void window_run_line(const window_run *run, int64_t number) {
     window_line_taps line;
     window_line_begin(run, number, &line);
     for (int64_t phase = 0; phase < SPK_MIN(period, width); phase++) {
-        window_taps taps = window_taps_unbounded(run, d, phase);
-        for (int64_t pixel = phase; pixel < width; pixel += period, taps.source += move) {
-            window_taps inside = window_taps_inside(run, d, taps);
-            int64_t to = (number * width + pixel) * run->channels;
-            if (run->key == NULL) {
-                window_reduce_channels(run, &line, inside, to);
-            } else {
-                window_select_channels(run, &line, inside, to, false);
-            }
+        window_taps along = window_taps_unbounded(run, d, phase);
+        if (run->key == NULL) {
+            window_reduce_pixels(run, &line, along, number * width, phase, period, move);
+            continue;
+        }
+        for (int64_t pixel = phase; pixel < width; pixel += period, along.source += move) {
+            window_taps taps = window_taps_inside(run, d, along);
+            window_select_channels(run, &line, taps, (number * width + pixel) * run->channels, false);
         }
     }
 }

@@ -32,7 +32,7 @@ launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public no
 export JAX_PLATFORMS=cpu
 for script in deploy/interop/[!_]*.py; do
     say "-- $(basename "$script")"
-    limit=300
+    limit=600
     case "$script" in
         */graphs.py) subject="$work/graphs" ;;
         */stablehlo.py) subject="$work/stablehlo" limit=900 ;;

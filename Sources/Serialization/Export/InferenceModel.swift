@@ -88,7 +88,8 @@ public struct InferenceModel: Sendable {
             throw SerializationError(
                 .structure, "InferenceModel",
                 expected: "\(outputs.count) outputs \(outputs), made of the variables and inputs alone",
-                got: "\(results.count) outputs, \(arguments.count - leaves.count - inputs.count) captured values"
+                got:
+                    "\(results.count) outputs, \(arguments.count - leaves.count - inputs.count) captured values"
             )
         }
         func port(_ name: String, _ variable: Variable) -> Port {

@@ -1,4 +1,5 @@
 // ONNX: one file with a graph of operations and its parameters, which onnxruntime and many others run.
+import Protobuf
 import TensorEngine
 
 /// Writes models as ONNX files of opset 18, with a batch dimension named `batch`.
@@ -14,6 +15,11 @@ public enum ONNXModel {
     /// - Throws: `SerializationError` and `TensorError` for operations that ONNX does not have; `SerializationError` (limit) from
     ///   2 GiB on; `CheckpointError` where the file exists or cannot be written.
     public static func write(_ model: InferenceModel, to path: String) throws {
+        _ = try writeFile(model, to: path)
+    }
+
+    /// `write`, with the digest of what was written.
+    package static func writeFile(_ model: InferenceModel, to path: String) throws -> FileSummary {
         let contents = try ONNXContents(model)
         guard contents.byteCount <= largestByteCount else {
             throw SerializationError(
@@ -23,7 +29,7 @@ public enum ONNXModel {
         let file = try CheckpointFile(creating: path)
         var sink = CheckpointFileSink(file: file)
         try contents.write(to: &sink)
-        _ = try file.finish()
+        return try file.finish()
     }
 }
 

@@ -1,4 +1,5 @@
 // Nodes, tensors and types as ONNX's messages have them: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+import Protobuf
 import TensorEngine
 
 /// An operation of an ONNX graph, with one output.

@@ -1,10 +1,12 @@
 // TensorFlow's tensor bundle: a data file with the tensors' bytes one after the other, and an index of where each lies.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/tensor_bundle.proto
+import Hashing
+import Protobuf
 import TensorEngine
 
 /// Writes tensors to the data file as they come, and keeps of each only its entry of the index.
 struct TensorBundle<Data: ByteSink> {
-    private var data: Data
+    private(set) var data: Data
     private var offset = 0
     private var entries: [(key: [UInt8], value: [UInt8])] = []
 

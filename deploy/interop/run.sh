@@ -1,8 +1,17 @@
 #!/usr/bin/env bash
 # Lets real Flax, Optax and JAX judge what Spindle trained. The Python environment is kept under .build/interop.
+# With --examples, Flax also trains every example spec (a quarter of an hour); without, the two quick ones.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 cd "$repository"
+
+limit=300
+examples=()
+case "${1:-}" in
+    "") ;;
+    --examples) examples=(all); limit=3600 ;;
+    *) die "unknown option $1; there is --examples" ;;
+esac
 
 environment="$repository/.build/interop"
 stamp="$environment/ready-$(sha256sum deploy/interop/requirements.txt | cut -c 1-16)"
@@ -26,5 +35,7 @@ launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public no
 export JAX_PLATFORMS=cpu
 for script in deploy/interop/[!_]*.py; do
     say "-- $(basename "$script")"
-    timeout 300 "$environment/bin/python" "$script" "$server_url"
+    names=()
+    [ "$(basename "$script")" = examples.py ] && names=(${examples[@]+"${examples[@]}"})
+    timeout "$limit" "$environment/bin/python" "$script" "$server_url" ${names[@]+"${names[@]}"}
 done

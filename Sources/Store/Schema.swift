@@ -9,6 +9,9 @@ enum Schema {
         migrator.registerMigration("1 jobs, attempts, events") { try $0.execute(sql: jobs) }
         migrator.registerMigration("2 metrics, checkpoints") { try $0.execute(sql: metrics) }
         migrator.registerMigration("3 datasets, idempotency, tombstones") { try $0.execute(sql: datasets) }
+        migrator.registerMigration("4 checkpoints that jobs start from") {
+            try $0.execute(sql: startingCheckpoints)
+        }
         return migrator
     }
 
@@ -185,6 +188,15 @@ enum Schema {
         CREATE INDEX checkpoints_by_job ON checkpoints(job, ordinal);
         CREATE UNIQUE INDEX checkpoints_committed ON checkpoints(job, step) WHERE status = 'committed';
         CREATE INDEX checkpoints_unfinished ON checkpoints(ordinal) WHERE status = 'deleting';
+        """
+
+    private static let startingCheckpoints = """
+        CREATE TABLE job_checkpoints (
+            checkpoint TEXT NOT NULL,
+            job INTEGER NOT NULL REFERENCES jobs(ordinal) ON DELETE CASCADE,
+            PRIMARY KEY (checkpoint, job)
+        ) WITHOUT ROWID;
+        CREATE INDEX job_checkpoints_by_job ON job_checkpoints(job);
         """
 
     private static let datasets = """

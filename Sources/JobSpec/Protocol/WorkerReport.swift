@@ -116,6 +116,7 @@ package enum WorkerReport: Sendable, Hashable {
     case checkpoint(CheckpointReport)
     case stopped(step: Int)
     case cancelled(step: Int)
-    case done(step: Int, metrics: OrderedDictionary<String, Double>)
+    /// `reason` says why training ended before its budget was used up.
+    case done(step: Int, metrics: OrderedDictionary<String, Double>, reason: String?)
     case failed(FailureReport)
 }

@@ -132,7 +132,7 @@ struct Closing: Sendable {
             try transaction.closeAttempt(of: &job, outcome: .succeeded, end: end)
             try transaction.transition(
                 &job, .finished,
-                details: ["step": JSONValue(step), "reason": reason.map(JSONValue.string) ?? .null])
+                details: ["step": JSONValue(step), "stopped_by": reason.map(JSONValue.string) ?? .null])
         case .failed(let failure): try fail(failure, &job, transaction)
         case .stopped:
             let reason: JobReason = job.state == .running || job.state == .preparing ? .serverRestart : .user

@@ -109,7 +109,7 @@ import Testing
     func startingCheckpoint() async throws {
         try await TestServer.run(withWorkers: true) { server in
             let client = server.client
-            let first = try id(try await submit(server, "quick", "?wait=20&until=terminal"))
+            let first = try id(try await submit(server, "quick", "?wait=20"))
             let list = try await client.get("/v1/jobs/\(first)/checkpoints").json()
             let checkpoint = try id(try #require(list["data"]?[0]))
             let later = spec("endless").setting("/init", to: ["checkpoint": .string(checkpoint)])

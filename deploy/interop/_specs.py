@@ -30,6 +30,7 @@ def argument(name, value):
 
 def entry(spec):
     """An optimizer, a transformation or a schedule."""
+    spec = {"type": spec} if isinstance(spec, str) else spec
     arguments = {name: argument(name, value) for name, value in spec.items() if name != "type"}
     if spec["type"] == "chain":
         return optax.chain(*arguments["transforms"])
@@ -51,11 +52,12 @@ def random_crop(x, key, padding):
 class Job:
     """What a spec trains, with the random keys that Spindle documents."""
 
-    def __init__(self, spec):
+    def __init__(self, spec, optimizer=None):
+        """With another optimizer than the spec's, where Optax has it in another form."""
         self.spec = spec
         self.data, vocabulary = _data.load(spec["data"])
         self.model = preset(spec["model"], vocabulary)
-        self.optimizer = entry(spec["optimizer"])
+        self.optimizer = optimizer or entry(spec["optimizer"])
         self.data_key, self.init_key = jax.random.split(jax.random.PRNGKey(spec.get("seed", 0)))
         crops = [entry for entry in spec["data"]["transforms"] if isinstance(entry, dict) and entry["type"] == "random_crop"]
         self.paddings = [crop["padding"] for crop in crops]

@@ -399,6 +399,17 @@ void spk_run_switch(const void *arguments, void *const *slots, spk_pool *pool);
 /// Runs the steps in order.
 void spk_run_plan(const spk_step *steps, int64_t count, void *const *slots, spk_pool *pool);
 
+/// How long a step took so far, in seconds, and how often it ran.
+typedef struct {
+    double seconds;
+    int64_t runs;
+} spk_step_time;
+
+/// Runs the steps in order and adds to `times`: one for each step, followed by those of the steps that it runs. Reading the clock
+/// costs some 30 ns a step.
+void spk_profile_plan(
+    const spk_step *steps, int64_t count, void *const *slots, spk_pool *pool, spk_step_time *times);
+
 #ifdef __cplusplus
 }
 #endif

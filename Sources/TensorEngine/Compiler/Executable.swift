@@ -110,6 +110,17 @@ final class RunContext: @unchecked Sendable {
         }
     }
 
+    /// As `run`, adding up how long each step takes, and each that it runs.
+    func profile(_ plan: Executable.Plan, times: inout [spk_step_time]) {
+        plan.kernelSteps.withUnsafeBufferPointer { steps in
+            times.withUnsafeMutableBufferPointer { times in
+                ComputePool.withPool { pool in
+                    spk_profile_plan(steps.baseAddress, Int64(steps.count), slots, pool, times.baseAddress)
+                }
+            }
+        }
+    }
+
     deinit { slots.deallocate() }
 }
 
@@ -170,8 +181,23 @@ public final class BoundExecution {
         }
         for _ in 0..<repetitions {
             context.run(executable.plan, repetitions: 1)
-            for copy in copies { copy.to.base.copyMemory(from: copy.from.base, byteCount: copy.byteCount) }
+            copyCarried()
         }
+    }
+
+    /// Runs the program `repetitions` times, as `run` does, and tells where the time went.
+    public func profile(repetitions: Int) -> PlanProfile {
+        let plan = executable.plan
+        var times = Array(repeating: spk_step_time(), count: plan.steps.reduce(0) { $0 + $1.count })
+        for _ in 0..<repetitions {
+            context.profile(plan, times: &times)
+            copyCarried()
+        }
+        return PlanProfile(plan, times: times, repetitions: repetitions)
+    }
+
+    private func copyCarried() {
+        for copy in copies { copy.to.base.copyMemory(from: copy.from.base, byteCount: copy.byteCount) }
     }
 
     /// Writes an input's value for the next run.

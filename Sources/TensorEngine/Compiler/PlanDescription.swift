@@ -60,20 +60,20 @@ extension Program {
 
 extension PlannedStep {
     /// This step and those it runs.
-    fileprivate var count: Int { bodies.reduce(1) { $0 + $1.reduce(0) { $0 + $1.count } } }
+    var count: Int { bodies.reduce(1) { $0 + $1.reduce(0) { $0 + $1.count } } }
 
     /// True for steps that bring operands into place for another one.
-    fileprivate var isMovement: Bool { kernelName == "copy" || kernelName == "fill" }
+    var isMovement: Bool { kernelName == "copy" || kernelName == "fill" }
 
     /// The name of the argument block without what all have in common.
-    fileprivate var kernelName: String {
+    var kernelName: String {
         if name.hasPrefix("spk_") { return String(name.dropFirst("spk_".count)) }
         let short = name.hasSuffix("Step") ? name.dropLast("Step".count) : name[...]
         return short.lowercased()
     }
 
     /// What the bodies are for.
-    fileprivate var bodyLabels: [String] {
+    var bodyLabels: [String] {
         let labels = origin.map { $0.first.primitive.subprograms.map(\.label) } ?? []
         return labels.count == bodies.count ? labels : bodies.indices.map { "body \($0)" }
     }
@@ -84,7 +84,7 @@ extension StepOrigin {
     fileprivate var first: Equation { source.program.equations[equations[0]] }
 
     /// The operations' names, runs of one name counted.
-    fileprivate var operations: String {
+    var operations: String {
         var runs: [(name: String, count: Int)] = []
         for equation in all {
             let name = equation.primitive.name
@@ -95,15 +95,18 @@ extension StepOrigin {
         return texts.joined(separator: " ") + (runs.count > shown ? " …" : "")
     }
 
+    /// Floating-point operations of one run.
+    var operationCount: Double {
+        equations.reduce(0) { $0 + source.program.operationCount(of: source.program.equations[$1]) }
+    }
+
     fileprivate var work: String {
-        let count = equations.reduce(0) {
-            $0 + source.program.operationCount(of: source.program.equations[$1])
-        }
+        let count = operationCount
         return count == 0 ? "" : Quantity.operations(count)
     }
 
     /// The module paths, each once.
-    fileprivate var paths: String {
+    var paths: String {
         var known: Set<String> = []
         let paths = all.map(\.path).filter { !$0.isEmpty && known.insert($0).inserted }
         return paths.isEmpty ? "" : "# " + paths.joined(separator: " ")

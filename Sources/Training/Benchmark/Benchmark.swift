@@ -9,27 +9,30 @@ import TensorEngine
 package struct BenchmarkResult: Sendable {
     package let json: JSONValue
     package let planDescription: String
+    /// Where a step's time goes, if that was asked for.
+    package let profile: PlanProfile?
 }
 
 package enum Benchmark {
     /// The shortest burst that is timed without making it longer, in seconds.
     private static let shortestBurst = 0.05
 
-    package static func run(_ workload: Workload, seconds: Double) throws -> BenchmarkResult {
+    package static func run(
+        _ workload: Workload, seconds: Double, profiles: Bool = false
+    ) throws -> BenchmarkResult {
         let definition = try workload.definition()
-        let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x)
+        let variables = try definition.model.initialize(PRNGKey(seed: 1), definition.x, training: true)
+        let statistics = variables["batch_stats"]?.dictionary
         let state = try TrainState.create(
-            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: definition.optimizer)
+            params: variables["params"]?.dictionary ?? FrozenDict(), transformation: definition.optimizer,
+            collections: statistics.map { [.init("batch_stats", $0)] } ?? [])
 
         let start = monotonicSeconds()
         let program = try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(2)))
                 let (x, y) = (arguments[arguments.count - 2], arguments[arguments.count - 1])
-                let (loss, gradients) = try valueAndGrad { (params: FrozenDict) in
-                    try definition.loss(definition.model.apply(["params": .dictionary(params)], x), y)
-                }(state.params)
-                return try state.applyGradients(gradients).leaves + [loss]
+                return try definition.step(state, x, y)
             }, state.leaves + [definition.x, definition.y])
         let carried = state.leaves.count
         let executable = try Executable(program, carry: Array(0..<carried) + [nil])
@@ -51,6 +54,7 @@ package enum Benchmark {
             if duration < shortestBurst { burst *= 2 }
         }
         rates.sort()
+        let profile = profiles ? execution.profile(repetitions: max(3, Int(rates[rates.count / 2]))) : nil
         let parameters = state.params.leaves.reduce(0) { $0 + $1.shape.elementCount }
         return BenchmarkResult(
             json: [
@@ -61,12 +65,27 @@ package enum Benchmark {
                 "loss": .double(try execution.output(carried).item()), "first_loss": .double(firstLoss),
                 "kernel_level": .string(KernelLevel.current.description),
                 "threads": JSONValue(ComputePool.threads),
-            ], planDescription: executable.planDescription)
+            ], planDescription: executable.planDescription, profile: profile)
     }
 
     private static func peakResidentMegabytes() -> Double {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1024
+    }
+}
+
+extension WorkloadDefinition {
+    /// One step: the leaves of the next state, and the loss.
+    fileprivate func step(_ state: TrainState, _ x: Tensor, _ y: Tensor) throws -> [Tensor] {
+        let collections = state.collections
+        let (loss, next, gradients) = try valueAndGrad(hasAux: { (params: FrozenDict) in
+            let variables = FrozenDict(
+                [("params", .dictionary(params))] + collections.map { ($0.name, .dictionary($0.variables)) })
+            let (prediction, next) = try model.apply(
+                variables, x, mutable: .only(Set(collections.map(\.name))), training: true)
+            return (try self.loss(prediction, y), next)
+        })(state.params)
+        return try state.applyGradients(gradients, replacing: next).leaves + [loss]
     }
 }

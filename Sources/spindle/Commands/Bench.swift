@@ -1,6 +1,7 @@
 // spindle bench: training speed on standard workloads, as one JSON object a line.
 import ArgumentParser
 import Foundation
+import JobSpec
 import TensorEngine
 import Training
 
@@ -15,6 +16,7 @@ struct BenchCommand: ParsableCommand {
             Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")).
 
             Example: spindle bench mlp_mnist --seconds 3
+            Example: spindle bench gpt_nano --profile --roofline
             """)
 
     @ArgumentParser.Argument(help: "The workloads; all without.")
@@ -29,11 +31,36 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Print the compiled plan to standard error.")
     var plan = false
 
+    @Flag(
+        help:
+            "Print where a step's time goes to standard error: time, GFLOP/s and GB/s of each step of the plan."
+    )
+    var profile = false
+
+    @Flag(help: "Measure what this machine can do at most, and compare the profile's steps with it.")
+    var roofline = false
+
     func run() throws {
         if let threads { ComputePool.configure(threads: threads) }
+        var limits: PlanProfile.Limits?
+        if roofline {
+            let measured = try Roofline.measure()
+            let line: JSONValue = [
+                "roofline": "spindle", "gflop_per_s": .double(measured.operationsPerSecond / 1e9),
+                "gb_per_s": .double(measured.bytesPerSecond / 1e9), "threads": JSONValue(ComputePool.threads),
+                "kernel_level": .string(KernelLevel.current.description),
+            ]
+            print(line.serialized())
+            limits = measured
+            if workloads.isEmpty, !profile, !plan { return }
+        }
         for workload in workloads.isEmpty ? Workload.allCases : workloads {
-            let result = try Benchmark.run(workload, seconds: seconds)
+            let result = try Benchmark.run(workload, seconds: seconds, profiles: profile)
             if plan { FileHandle.standardError.write(Data((result.planDescription + "\n").utf8)) }
+            if let profile = result.profile {
+                let text = profile.description(limits: limits) + "\n"
+                FileHandle.standardError.write(Data(text.utf8))
+            }
             print(result.json.serialized())
         }
     }

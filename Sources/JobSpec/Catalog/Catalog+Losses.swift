@@ -75,7 +75,7 @@ extension Catalog {
             ], .labelSequences),
         loss(
             "ntxent",
-            "Contrastive loss of embeddings [batch, features]: rows of one label should be alike, mean over their pairs",
+            "Contrastive loss of embeddings [batch, features]: rows of one label should be alike, mean over the pairs of a batch, of which there must be one",
             [.defaulted("temperature", .number(.positive), 0.07, "Scale of the similarities")], .groups),
         loss("squared_error", "(prediction - target)², mean over everything", [], .values),
         loss("l2_loss", "Half of (prediction - target)², mean over everything", [], .values),

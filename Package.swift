@@ -49,10 +49,11 @@ let package = Package(
         // The engine and what is written on it.
         library("Hashing", ["CCrypto"]),
         library("FileFormats"),
+        library("Protobuf"),
         library("TensorEngine", ["CKernels", "COpenBLAS"]),
         library("Linen", ["TensorEngine", "Hashing"]),
         library("Optax", ["TensorEngine"]),
-        library("Serialization", ["TensorEngine", "Hashing", "FileFormats", "CLinux"]),
+        library("Serialization", ["TensorEngine", "Hashing", "FileFormats", "Protobuf", "CLinux"]),
         library("JobSpec", [orderedCollections]),
         library("Datasets", ["JobSpec", "Hashing", "FileFormats", orderedCollections]),
         library(
@@ -63,7 +64,9 @@ let package = Package(
         library("Store", ["JobSpec", "Hashing", grdb]),
         library("Scheduler", ["Store", "JobSpec", "Hashing", "CLinux", logging]),
         library("HTTPServer", ["CLinux", logging]),
-        library("API", ["HTTPServer", "Scheduler", "Store", "JobSpec", "Datasets", "Hashing", logging]),
+        library(
+            "API",
+            ["HTTPServer", "Scheduler", "Store", "JobSpec", "Datasets", "Hashing", "Protobuf", logging]),
         .executableTarget(
             name: "spindle",
             dependencies: [

@@ -330,7 +330,7 @@ SPK_INLINE int64_t product_stride(int64_t columns) { return columns % 512 == 0 ?
 static void prepare_epilogue(
     gemm_epilogue *epilogue, fused_operand *operands, const fused_run *base, int product, int64_t rows,
     int64_t columns, int64_t product_row) {
-    enum { SHORT_ROW = 256 };
+    enum { SHORT_ROW = 96 };
     int count = base->plan->operand_count;
     memcpy(operands, base->operands, (size_t)count * sizeof(fused_operand));
     *epilogue = (gemm_epilogue){.fused = *base, .rows = rows, .columns = columns, .product_row = product_row};
@@ -390,6 +390,12 @@ typedef struct {
     const gemm_epilogue *epilogue; // for tiles of full size
 } gemm_run;
 
+/// Where an operand's matrix of a batch element begins.
+SPK_INLINE int64_t batch_offset(const spk_gemm *gemm, const spk_operand *operand, int64_t batch) {
+    if (gemm->batch_inner <= 1) { return batch * operand->strides[0]; }
+    return batch / gemm->batch_inner * operand->strides[0] + batch % gemm->batch_inner * operand->strides[3];
+}
+
 static void run_gemm_tile(void *context, int64_t tile) {
     const gemm_run *run = context;
     const spk_gemm *gemm = run->gemm;
@@ -403,10 +409,10 @@ static void run_gemm_tile(void *context, int64_t tile) {
     bool keeps = gemm->c.slot >= 0;
     for (int64_t batch = first; batch < last; batch++) {
         gemm_matrices matrices = {
-            .a = run->a + batch * gemm->a.strides[0],
-            .b = run->b + batch * gemm->b.strides[0],
+            .a = run->a + batch_offset(gemm, &gemm->a, batch),
+            .b = run->b + batch_offset(gemm, &gemm->b, batch),
             .init = run->init,
-            .c = keeps ? run->c + batch * gemm->c.strides[0] : spk_get_scratch()->product,
+            .c = keeps ? run->c + batch_offset(gemm, &gemm->c, batch) : spk_get_scratch()->product,
             .a_row = gemm->a.strides[1],
             .a_k = gemm->a.strides[2],
             .b_k = gemm->b.strides[1],

@@ -94,7 +94,7 @@ package enum DatasetPinning {
         if let text = spec["init"]?["checkpoint"]?.stringValue, Identifier.isWellFormed(text, prefix: "ckpt_")
         {
             do {
-                let checkpoint = try await store.checkpoint(id: text)
+                let checkpoint = try await store.storedCheckpoint(id: text)
                 locations[text] = DatasetLocation(path: store.folder.state(of: checkpoint), format: "flax")
             } catch StoreError.notFound, StoreError.gone {
                 throw SpecErrors(problems: [

@@ -211,7 +211,7 @@ extension Scheduler {
             // It has nothing left to do but to end; a worker that does not is made to.
             run.killer?.cancel()
             arm(run, afterSeconds: configuration.killAfterSeconds)
-        case .ready, .planned, .planFailed: break
+        case .ready, .planned, .planFailed, .written, .refused: break
         }
     }
 

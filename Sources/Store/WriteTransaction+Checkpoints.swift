@@ -159,7 +159,11 @@ extension WriteTransaction {
 extension WriteTransaction {
     /// Notes that a job starts from a checkpoint. Throws `.notFound` or `.gone` where there is none any more.
     func addUser(_ job: JobRecord, ofCheckpoint id: String) throws {
-        let found = try row("SELECT 1 FROM checkpoints WHERE id = ? AND status = 'committed'", [id])
+        let found = try row(
+            """
+            SELECT 1 FROM checkpoints WHERE id = ?1 AND status = 'committed'
+            UNION ALL SELECT 1 FROM imported_checkpoints WHERE id = ?1
+            """, [id])
         guard found != nil else { throw try missing(kind: "checkpoint", id: id) }
         try execute("INSERT INTO job_checkpoints (checkpoint, job) VALUES (?, ?)", [id, job.ordinal])
     }

@@ -9,7 +9,7 @@ import optax
 from flax.training import train_state
 
 import _data
-from _presets import preset
+from _models import preset
 
 
 class BatchNormState(train_state.TrainState):

@@ -13,7 +13,7 @@ from flax.training.train_state import TrainState
 
 import _data
 from _data import repository
-from _presets import preset
+from _models import preset
 from _spindle import Server, check
 
 examples = repository / "deploy/examples"

@@ -32,6 +32,13 @@ extension WorkerReport {
                 "step": failure.step.map { JSONValue($0) } ?? .null, "retryable": .bool(failure.retryable),
                 "problems": .array(failure.problems.map(\.json)),
             ]
+        case .written(let file):
+            [
+                "type": "written", "sha256": .string(file.sha256), "bytes": JSONValue(file.bytes),
+                "contents": file.contents,
+            ]
+        case .refused(let problems):
+            ["type": "refused", "problems": .array(problems.map(\.json))]
         }
     }
 
@@ -65,6 +72,12 @@ extension WorkerReport {
                     step: reader.optional("step") == nil ? nil : try reader.integer("step"),
                     retryable: try reader.boolean("retryable"),
                     problems: reader.optional("problems") == nil ? [] : try reader.problems("problems")))
+        case "written":
+            self = .written(
+                WrittenFile(
+                    sha256: try reader.string("sha256"), bytes: try reader.integer("bytes"),
+                    contents: try reader.value("contents")))
+        case "refused": self = .refused(problems: try reader.problems("problems"))
         default: throw WorkerProtocolError("unknown report \(excerpt(type))")
         }
     }

@@ -1,13 +1,14 @@
-// The passes of the compiler that turn a program into a smaller equal one.
+// The passes of the compiler that turn a program into an equal one that takes less time or memory.
 
 /// Program → Program, one after the other. In debug builds the result of each is verified.
 enum Pipeline {
     static let standard: [(name: String, pass: @Sendable (Program) throws -> Program)] = [
         ("inlinePrograms", inlinePrograms),
-        ("removeIdentities", removeIdentities),
+        ("removeIdentities", { removeIdentities($0) { $0 is StopGradient } }),
         ("foldConstants", foldConstants),
         ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
         ("eliminateDeadCode", eliminateDeadCode),
+        ("recomputeCheapResults", recomputeCheapResults),
     ]
 
     static func run(_ program: Program) throws -> Program {
@@ -21,17 +22,8 @@ enum Pipeline {
     }
 }
 
-extension Program {
-    /// The program with variables replaced in all uses.
-    fileprivate mutating func substitute(_ replacement: [Int32]) {
-        func replaced(_ variable: Variable) -> Variable { Variable(Int(replacement[variable.index])) }
-        for k in equations.indices { equations[k].inputs = equations[k].inputs.map(replaced) }
-        outputs = outputs.map(replaced)
-    }
-}
-
 /// Puts the program of an operation that only transformations needed (a custom derivative) in its place.
-@Sendable private func inlinePrograms(_ program: Program) throws -> Program {
+@Sendable func inlinePrograms(_ program: Program) throws -> Program {
     guard program.equations.contains(where: { $0.primitive.inlined != nil }) else { return program }
     return try Trace.$current.withValue(nil) {
         try Trace.record(program.inputTypes) { (try program.evaluateInlined($0), ()) }.program
@@ -47,20 +39,21 @@ extension Program {
     }
 }
 
-/// Operations that give back their operand: stopGradient, once differentiation is over.
-@Sendable private func removeIdentities(_ program: Program) -> Program {
-    guard program.equations.contains(where: { $0.primitive is StopGradient }) else { return program }
+/// Removes operations that give back their operand: stopGradient, once differentiation is over.
+@Sendable func removeIdentities(_ program: Program, _ isIdentity: (any Primitive) -> Bool) -> Program {
+    guard program.equations.contains(where: { isIdentity($0.primitive) }) else { return program }
     var result = program
     var replacement = program.types.indices.map { Int32(truncatingIfNeeded: $0) }
     result.equations = []
-    for equation in program.equations {
-        if equation.primitive is StopGradient {
-            replacement[equation.outputs[0].index] = replacement[equation.inputs[0].index]
+    for var equation in program.equations {
+        equation.inputs = equation.inputs.map { Variable(Int(replacement[$0.index])) }
+        if isIdentity(equation.primitive) {
+            replacement[equation.outputs[0].index] = equation.inputs[0].id
         } else {
             result.equations.append(equation)
         }
     }
-    result.substitute(replacement)
+    result.outputs = program.outputs.map { Variable(Int(replacement[$0.index])) }
     return result
 }
 

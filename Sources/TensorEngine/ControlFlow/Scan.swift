@@ -262,6 +262,41 @@ struct Scan: Primitive {
             for k in 0..<carryCount { builder.copy(current[k], to: outputs[k], touching: [next[k]]) }
         }
     }
+
+    /// A loop over a counter, the carry and the stacked results, which begin as zeros.
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["length"]) { writer, operation in
+            let body = operation.subprograms[0]
+            let stacked = Array(operation.results[carryCount...])
+            let constants = Array(operation.operands[..<constantCount])
+            let initial = Array(operation.operands[carries])
+            let sources = operation.operands[sequences]
+            let empty = try stacked.map { try writer.splat(0, $0) }
+            // No iterations, no slices: a window of one does not fit into nothing.
+            guard length > 0 else { return initial + empty }
+            let last = try operation.iterationCount(of: self)
+            let results = try writer.loop(
+                [writer.index(0)] + initial + empty,
+                while: { writer, values in writer.compare("LT", values[0], writer.size(last)) },
+                do: { writer, values in
+                    let counter = values[0]
+                    let one = writer.index(1)
+                    let next = writer.write("stablehlo.add", [counter, one], as: counter.type)
+                    let position =
+                        isReverse
+                        ? writer.write("stablehlo.subtract", [writer.size(last), next], as: counter.type)
+                        : counter
+                    let slices = sources.map { writer.slice($0, at: position) }
+                    let outputs = try writer.write(
+                        body, constants + values[1...].prefix(carryCount) + slices)
+                    let rows = zip(values[(1 + carryCount)...], outputs[carryCount...]).map {
+                        writer.replacing($0, at: position, by: $1)
+                    }
+                    return [next] + outputs[..<carryCount] + rows
+                })
+            return Array(results.dropFirst())
+        }
+    }
 }
 
 extension TensorType {

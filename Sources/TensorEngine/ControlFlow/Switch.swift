@@ -102,6 +102,20 @@ struct Switch: Primitive {
                 arguments, spk_run_switch, bodies: bodies, first: first, touching: inputs + outputs)
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let index = operation.operands[0]
+            // StableHLO takes the last branch for any number outside.
+            let inside = writer.write(
+                "stablehlo.clamp", [writer.index(0), index, writer.index(branches.count - 1)], as: index.type)
+            let operands = Array(operation.operands.dropFirst())
+            let regions = operation.subprograms.map { program in
+                StableHLOWriter.Region(arguments: []) { writer, _ in try writer.write(program, operands) }
+            }
+            return try writer.writeGeneric("stablehlo.case", [inside], "", regions, as: operation.results)
+        }
+    }
 }
 
 /// A condition per member, repeated along all other axes.

@@ -180,6 +180,18 @@ struct While: Primitive {
             for k in current.indices { builder.copy(current[k], to: outputs[k], touching: [next[k]]) }
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let programs = operation.subprograms
+            let tested = operation.operands[..<conditionConstantCount]
+            let constants = operation.operands[conditionConstantCount..<constantCount]
+            let values = Array(operation.operands[constantCount...])
+            return try writer.loop(
+                values, while: { try $0.write(programs[0], tested + $1)[0] },
+                do: { try $0.write(programs[1], constants + $1) })
+        }
+    }
 }
 
 // MARK: - The function

@@ -26,6 +26,9 @@ public protocol Primitive: Sendable, Hashable {
     /// How the compiler sees the operation.
     var lowering: LoweringRule { get }
 
+    /// What the operation is in StableHLO.
+    var stableHLO: StableHLORule { get }
+
     /// The parameters as `name=value`, for printing.
     var parameterDescription: String { get }
 

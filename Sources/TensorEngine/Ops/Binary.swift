@@ -16,21 +16,24 @@ struct Binary: Primitive {
     let partials: (Partial, Partial)?
     /// Which operands the operation is linear in: with the other one fixed, or (add, sub) together.
     let transposed: (Transposed?, Transposed?)
+    let hlo: StableHLORule
     let emit: Emission
 
     init(
         _ name: String, _ opcode: spk_op, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
-        partials: (Partial, Partial)? = nil, transposed: (Transposed?, Transposed?) = (nil, nil)
+        hlo: StableHLORule, partials: (Partial, Partial)? = nil,
+        transposed: (Transposed?, Transposed?) = (nil, nil)
     ) {
-        self.init(name, domain, isComparison: isComparison, partials: partials, transposed: transposed) {
-            code, a, b, dtype in
+        self.init(
+            name, domain, isComparison: isComparison, hlo: hlo, partials: partials, transposed: transposed
+        ) { code, a, b, dtype in
             code.emit(opcode, dtype, a, b, isComparison: isComparison)
         }
     }
 
     init(
         _ name: String, _ domain: Unary.Domain = .anything, isComparison: Bool = false,
-        partials: (Partial, Partial)?,
+        hlo: StableHLORule, partials: (Partial, Partial)?,
         transposed: (Transposed?, Transposed?) = (nil, nil), emit: @escaping Emission
     ) {
         self.name = name
@@ -38,6 +41,7 @@ struct Binary: Primitive {
         self.isComparison = isComparison
         self.partials = partials
         self.transposed = transposed
+        self.hlo = hlo
         self.emit = emit
     }
 
@@ -88,6 +92,8 @@ struct Binary: Primitive {
             return [dtype.isHalfPrecision && !isComparison ? code.convert(y, from: .float32, to: dtype) : y]
         }
     }
+
+    var stableHLO: StableHLORule { hlo.computedInAccumulationType }
 }
 
 /// The sum of two tangents or cotangents, where nil is zeros.
@@ -100,19 +106,22 @@ func sum(_ a: Tensor?, _ b: Tensor?) throws -> Tensor? {
 
 extension Binary {
     static let add = Binary(
-        "add", SPK_OP_ADD, partials: ({ _, _, _, t in t }, { _, _, _, t in t }),
+        "add", SPK_OP_ADD, hlo: "stablehlo.add", partials: ({ _, _, _, t in t }, { _, _, _, t in t }),
         transposed: ({ ct, _ in ct }, { ct, _ in ct }))
     static let sub = Binary(
-        "sub", SPK_OP_SUB, partials: ({ _, _, _, t in t }, { _, _, _, t in try -t }),
+        "sub", SPK_OP_SUB, hlo: "stablehlo.subtract",
+        partials: ({ _, _, _, t in t }, { _, _, _, t in try -t }),
         transposed: ({ ct, _ in ct }, { ct, _ in try -ct }))
     static let mul = Binary(
-        "mul", SPK_OP_MUL, partials: ({ _, b, _, t in try t * b }, { a, _, _, t in try a * t }),
+        "mul", SPK_OP_MUL, hlo: "stablehlo.multiply",
+        partials: ({ _, b, _, t in try t * b }, { a, _, _, t in try a * t }),
         transposed: ({ ct, b in try ct * b }, { ct, a in try a * ct }))
     static let div = Binary(
-        "div", SPK_OP_DIV, partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
+        "div", SPK_OP_DIV, hlo: "stablehlo.divide",
+        partials: ({ _, b, _, t in try t / b }, { _, b, y, t in try -(t * (y / b)) }),
         transposed: ({ ct, b in try ct / b }, nil))
     static let pow = Binary(
-        "pow", SPK_OP_POW, .numbers,
+        "pow", SPK_OP_POW, .numbers, hlo: "stablehlo.power",
         partials: (
             { a, b, _, t in
                 try t * (b * TensorEngine.pow(a, select(TensorEngine.equal(b, 0), onesLike(b), b - 1)))
@@ -120,11 +129,13 @@ extension Binary {
             { a, _, y, t in try t * (TensorEngine.log(select(TensorEngine.equal(a, 0), onesLike(a), a)) * y) }
         ))
     // Where both operands are equal, each gets half.
-    static let max = Binary("max", SPK_OP_MAX, partials: (shareOfFirst, shareOfSecond))
-    static let min = Binary("min", SPK_OP_MIN, partials: (shareOfFirst, shareOfSecond))
-    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER, .floats)
+    static let max = Binary(
+        "max", SPK_OP_MAX, hlo: "stablehlo.maximum", partials: (shareOfFirst, shareOfSecond))
+    static let min = Binary(
+        "min", SPK_OP_MIN, hlo: "stablehlo.minimum", partials: (shareOfFirst, shareOfSecond))
+    static let nextAfter = Binary("nextAfter", SPK_OP_NEXTAFTER, .floats, hlo: "chlo.next_after")
     static let logAddExp = Binary(
-        "logAddExp", .floats,
+        "logAddExp", .floats, hlo: logOfSum(TensorEngine.exp, scale: 1),
         partials: (
             { a, _, y, t in try t * TensorEngine.exp(finiteAbove(a) - finiteAbove(y)) },
             { _, b, y, t in try t * TensorEngine.exp(finiteAbove(b) - finiteAbove(y)) }
@@ -133,7 +144,7 @@ extension Binary {
         logOfSum(&code, a, b, dtype, SPK_OP_EXP, scale: 1)
     }
     static let logAddExp2 = Binary(
-        "logAddExp2", .floats,
+        "logAddExp2", .floats, hlo: logOfSum(TensorEngine.exp2, scale: 1 / logarithmOf2),
         partials: (
             { a, _, y, t in try t * TensorEngine.exp2(finiteAbove(a) - finiteAbove(y)) },
             { _, b, y, t in try t * TensorEngine.exp2(finiteAbove(b) - finiteAbove(y)) }
@@ -141,12 +152,12 @@ extension Binary {
     ) { code, a, b, dtype in
         logOfSum(&code, a, b, dtype, SPK_OP_EXP2, scale: 1 / logarithmOf2)
     }
-    static let equal = Binary("equal", SPK_OP_EQ, isComparison: true)
-    static let notEqual = Binary("notEqual", SPK_OP_NE, isComparison: true)
-    static let less = Binary("less", SPK_OP_LT, isComparison: true)
-    static let lessEqual = Binary("lessEqual", SPK_OP_LE, isComparison: true)
-    static let greater = Binary("greater", SPK_OP_GT, isComparison: true)
-    static let greaterEqual = Binary("greaterEqual", SPK_OP_GE, isComparison: true)
+    static let equal = Binary("equal", SPK_OP_EQ, isComparison: true, hlo: .comparison("EQ"))
+    static let notEqual = Binary("notEqual", SPK_OP_NE, isComparison: true, hlo: .comparison("NE"))
+    static let less = Binary("less", SPK_OP_LT, isComparison: true, hlo: .comparison("LT"))
+    static let lessEqual = Binary("lessEqual", SPK_OP_LE, isComparison: true, hlo: .comparison("LE"))
+    static let greater = Binary("greater", SPK_OP_GT, isComparison: true, hlo: .comparison("GT"))
+    static let greaterEqual = Binary("greaterEqual", SPK_OP_GE, isComparison: true, hlo: .comparison("GE"))
 
     private static let shareOfFirst: Partial = { a, b, y, t in try t * share(a, b, of: y) }
     private static let shareOfSecond: Partial = { a, b, y, t in try t * share(b, a, of: y) }
@@ -171,6 +182,17 @@ extension Binary {
         let isSpecial = code.emit(SPK_OP_NE, dtype, difference, difference, isComparison: true)
         let special = code.emit(SPK_OP_ADD, dtype, a, b)
         return code.emit(SPK_OP_SELECT, dtype, isSpecial, special, sum, isExact: true)
+    }
+
+    /// The same in operations of their own.
+    private static func logOfSum(
+        _ exponential: @escaping @Sendable (Tensor) throws -> Tensor, scale: Double
+    ) -> StableHLORule {
+        .composite { x in
+            let difference = try x[0] - x[1]
+            let rest = try TensorEngine.log1p(exponential(-TensorEngine.abs(difference))) * scale
+            return [try select(isNaN(difference), x[0] + x[1], maximum(x[0], x[1]) + rest)]
+        }
     }
 
     /// 0 for +inf: an infinite operand has the result's whole tangent.

@@ -2,13 +2,14 @@
 import CKernels
 
 extension Unary {
-    static let bitwiseNot = Unary("bitwiseNot", .integers, nil) { code, x, dtype in
+    static let bitwiseNot = Unary("bitwiseNot", .integers, hlo: "stablehlo.not", nil) { code, x, dtype in
         code.emit(dtype == .bool ? SPK_OP_LOGICAL_NOT : SPK_OP_NOT, dtype, x)
     }
-    static let populationCount = Unary("populationCount", .integers, nil) { code, x, dtype in
+    static let populationCount = Unary("populationCount", .integers, hlo: "stablehlo.popcnt", nil) {
+        code, x, dtype in
         code.emit(SPK_OP_POPCOUNT, dtype, unsigned(&code, x, dtype))
     }
-    static let clz = Unary("clz", .integers, nil) { code, x, dtype in
+    static let clz = Unary("clz", .integers, hlo: "stablehlo.count_leading_zeros", nil) { code, x, dtype in
         // Registers have 32 bits at least; a narrower type's zeros do not begin before its own width.
         let count = code.emit(SPK_OP_CLZ, dtype, unsigned(&code, x, dtype))
         let excess = Swift.max(32 - 8 * dtype.byteWidth, 0)
@@ -26,15 +27,19 @@ extension Unary {
 }
 
 extension Binary {
-    static let and = Binary("and", SPK_OP_AND, .integers)
-    static let or = Binary("or", SPK_OP_OR, .integers)
-    static let xor = Binary("xor", SPK_OP_XOR, .integers)
-    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers)
-    static let shiftRightLogical = Binary("shiftRightLogical", .integers, partials: nil) {
+    static let and = Binary("and", SPK_OP_AND, .integers, hlo: "stablehlo.and")
+    static let or = Binary("or", SPK_OP_OR, .integers, hlo: "stablehlo.or")
+    static let xor = Binary("xor", SPK_OP_XOR, .integers, hlo: "stablehlo.xor")
+    static let shiftLeft = Binary("shiftLeft", SPK_OP_SHL, .integers, hlo: "stablehlo.shift_left")
+    static let shiftRightLogical = Binary(
+        "shiftRightLogical", .integers, hlo: "stablehlo.shift_right_logical", partials: nil
+    ) {
         code, a, b, dtype in
         code.emit(SPK_OP_SHR_LOGICAL, dtype, Unary.unsigned(&code, a, dtype), b)
     }
-    static let shiftRightArithmetic = Binary("shiftRightArithmetic", .integers, partials: nil) {
+    static let shiftRightArithmetic = Binary(
+        "shiftRightArithmetic", .integers, hlo: "stablehlo.shift_right_arithmetic", partials: nil
+    ) {
         code, a, b, dtype in
         let signed = dtype.signedCounterpart
         let shifted = code.emit(
@@ -45,6 +50,16 @@ extension Binary {
 }
 
 extension DType {
+    /// The unsigned integer type of the same width.
+    fileprivate var bits: DType {
+        switch byteWidth {
+        case 1: .uint8
+        case 2: .uint16
+        case 4: .uint32
+        default: .uint64
+        }
+    }
+
     /// The signed integer type of an unsigned one's width.
     fileprivate var signedCounterpart: DType {
         switch self {
@@ -148,6 +163,8 @@ struct Bitcast: Primitive {
             [code.bitcast(registers[0], from: inputs[0].dtype, to: outputs[0].dtype)]
         }
     }
+
+    var stableHLO: StableHLORule { "stablehlo.bitcast_convert" }
 }
 
 /// The same memory as another type of any width; a last dimension holds the parts of a wider element.
@@ -181,6 +198,32 @@ struct BitcastMemory: Primitive {
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in
             builder.copy(builder.dense(inputs[0]).bytes, to: outputs[0].bytes)
+        }
+    }
+
+    /// Parts of elements by shifts where the batch size is open: readers that fill it in know this operation for equal widths only.
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let (x, result) = (operation.operands[0], operation.results[0])
+            guard x.type.staticShape == nil, x.type.dtype.byteWidth != dtype.byteWidth else {
+                return [writer.write("stablehlo.bitcast_convert", [x], as: result)]
+            }
+            return try writer.composite([x]) { operands in
+                let bits = try bitcast(operands[0], to: x.type.dtype.bits)
+                if bits.dtype.byteWidth > dtype.byteWidth {
+                    let count = bits.dtype.byteWidth / dtype.byteWidth
+                    let shape = Shape(bits.shape.dimensions + [count])
+                    let spread = try broadcastInDim(bits, shape: shape, dimensions: Array(bits.shape.indices))
+                    let shift =
+                        try (iota(bits.dtype, shape: shape, dimension: bits.rank) * (8 * dtype.byteWidth))
+                    return [try bitcast(shiftRightLogical(spread, shift).astype(dtype.bits), to: dtype)]
+                }
+                let wide = try bits.astype(dtype.bits)
+                let shift =
+                    try iota(wide.dtype, shape: wide.shape, dimension: wide.rank - 1)
+                    * (8 * bits.dtype.byteWidth)
+                return [try bitcast(reduceOr(shiftLeft(wide, shift), axes: [wide.rank - 1]), to: dtype)]
+            }
         }
     }
 }

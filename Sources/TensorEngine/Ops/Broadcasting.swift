@@ -56,6 +56,12 @@ struct BroadcastInDim: Primitive {
             return Layout(base: layout.base, offset: layout.offset, strides: strides)
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["shape"]) { writer, operation in
+            [writer.broadcast(operation.operands[0], dimensions: dimensions, to: operation.results[0])]
+        }
+    }
 }
 
 /// Repeats `x`: its dimension `k` becomes dimension `dimensions[k]` of the result (lax.broadcast_in_dim).

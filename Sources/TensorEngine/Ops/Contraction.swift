@@ -126,6 +126,18 @@ struct DotGeneral: Primitive {
             )
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let batch = lhsBatch.isEmpty ? "" : "batching_dims = \(lhsBatch) x \(rhsBatch), "
+            let attributes =
+                ", \(batch)contracting_dims = \(lhsContracting) x \(rhsContracting), precision = [HIGHEST, HIGHEST]"
+            return [
+                writer.write(
+                    "stablehlo.dot_general", operation.operands, attributes, as: operation.results[0])
+            ]
+        }
+    }
 }
 
 /// Sums of products (lax.dot_general), with promotion. float16 and bfloat16 are summed in float32 and rounded once.

@@ -51,6 +51,16 @@ public struct ConvDimensionNumbers: Sendable, Hashable {
             out: [0, rank - 1] + spatial)
     }
 
+    /// Such as `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`.
+    var stableHLO: String {
+        func labels(_ spec: [Int], _ first: String, _ second: String) -> String {
+            var names = spec.map { _ in "" }
+            for (k, axis) in spec.enumerated() { names[axis] = k == 0 ? first : k == 1 ? second : "\(k - 2)" }
+            return "[\(names.joined(separator: ", "))]"
+        }
+        return "\(labels(lhs, "b", "f"))x\(labels(rhs, "o", "i"))->\(labels(out, "b", "f"))"
+    }
+
     func raised() -> ConvDimensionNumbers {
         ConvDimensionNumbers(lhs: lhs.map { $0 + 1 }, rhs: rhs.map { $0 + 1 }, out: out.map { $0 + 1 })
     }
@@ -288,5 +298,21 @@ struct ConvGeneralDilated: Primitive {
 
     var lowering: LoweringRule {
         .kernel { builder, inputs, outputs in lower(&builder, inputs[0], inputs[1], to: outputs[0]) }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let window =
+                "stride = \(strides), pad = [\(zip(low, high).map { "[\($0), \($1)]" }.joined(separator: ", "))], "
+                + "lhs_dilate = \(lhsDilation), rhs_dilate = \(rhsDilation)"
+            let attributes =
+                " dim_numbers = \(numbers.stableHLO), window = {\(window)} "
+                + "{batch_group_count = \(batchGroups) : i64, feature_group_count = \(featureGroups) : i64, "
+                + "precision_config = [#stablehlo<precision HIGHEST>, #stablehlo<precision HIGHEST>]}"
+            return [
+                writer.write(
+                    call: "stablehlo.convolution", operation.operands, attributes, as: operation.results[0])
+            ]
+        }
     }
 }

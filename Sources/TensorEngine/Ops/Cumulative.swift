@@ -101,6 +101,35 @@ struct Cumulative: Primitive {
                 spk_run_cumulative, reads: [source], writes: outputs)
         }
     }
+
+    /// A reduction over windows that end (begin) at each element; of logarithms in steps of doubled distance.
+    var stableHLO: StableHLORule {
+        let rule: StableHLORule =
+            switch kind {
+            case .sum: .composite { x in [try running(x[0], .add)] }
+            case .prod: .composite { x in [try running(x[0], .multiply)] }
+            case .max: .composite { x in [try running(x[0], .max)] }
+            case .min: .composite { x in [try running(x[0], .min)] }
+            case .logSumExp:
+                .composite { x in
+                    let front = try moveAxis(x[0], from: axis, to: 0)
+                    let scanned = try associativeScan(
+                        { try logAddExp($0, $1) }, front, reverse: isReversed)
+                    return [try moveAxis(scanned, from: 0, to: axis)]
+                }
+            }
+        return rule.computedInAccumulationType
+    }
+
+    private func running(_ x: Tensor, _ reduction: WindowReduction) throws -> Tensor {
+        let size = x.shape[axis]
+        guard x.shape.elementCount > 0 else { return x }
+        var (window, low, high) = (x.shape.map { _ in 1 }, x.shape.map { _ in 0 }, x.shape.map { _ in 0 })
+        window[axis] = size
+        if isReversed { high[axis] = size - 1 } else { low[axis] = size - 1 }
+        let padding = zip(low, high).map { (low: $0, high: $1) }
+        return try reduceWindow(x, reduction, window: window, padding: .explicit(padding))
+    }
 }
 
 // MARK: - The functions

@@ -3,7 +3,7 @@ import CKernels
 
 extension Binary {
     static let rem = Binary(
-        "rem", SPK_OP_REM,
+        "rem", SPK_OP_REM, hlo: "stablehlo.remainder",
         partials: (
             { _, _, _, t in t }, { a, b, _, t in try -(t * (sign(a / b) * floor(abs(a / b)))) }
         ))

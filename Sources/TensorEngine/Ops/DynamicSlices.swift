@@ -54,6 +54,23 @@ struct DynamicSlice: Primitive {
                 background: nil)
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["sizes"]) { writer, operation in
+            let (x, result) = (operation.operands[0], operation.results[0])
+            let window = Array(result.dimensions.dropFirst(isBatched ? 1 : 0))
+            let starts = writer.startsInside(
+                x.type, Array(operation.operands.dropFirst()), window: window, isBatched: isBatched)
+            guard isBatched else { return [writer.dynamicSlice(x, at: starts, as: result)] }
+            let all = Array(0..<result.rank)
+            return [
+                try writer.gather(
+                    x, writer.memberIndices(starts), isVector: true,
+                    .init(window: Array(all.dropFirst()), collapsed: [0], indexed: all),
+                    slice: [SymbolicDimension(fixed: 1)] + window, as: result)
+            ]
+        }
+    }
 }
 
 /// The array with a window replaced. Operands: the array, the window, one int32 start for each dimension; the window is moved
@@ -116,6 +133,22 @@ struct DynamicUpdateSlice: Primitive {
                 background: inputs[0])
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let (x, update) = (operation.operands[0], operation.operands[1])
+            let window = Array(update.type.dimensions.dropFirst(isBatched ? 1 : 0))
+            let starts = writer.startsInside(
+                x.type, Array(operation.operands.dropFirst(2)), window: window, isBatched: isBatched)
+            guard isBatched else { return [writer.dynamicUpdateSlice(x, update, at: starts)] }
+            let all = Array(0..<x.type.rank)
+            return [
+                try writer.scatter(
+                    x, writer.memberIndices(starts), update, isVector: true,
+                    .init(window: Array(all.dropFirst()), collapsed: [0], indexed: all), update: nil)
+            ]
+        }
+    }
 }
 
 /// What both have in common.
@@ -152,6 +185,36 @@ private enum DynamicWindow {
     static func split(_ result: Tensor, like input: Batched, size: Int, isBatched: Bool) throws -> Tensor {
         guard isBatched else { return result }
         return try reshape(result, Shape([size, input.memberType.shape[0]] + result.shape.dropFirst()))
+    }
+}
+
+extension StableHLOWriter {
+    /// The starts of windows of `array`: negative ones count from the end, then all are moved inside.
+    fileprivate mutating func startsInside(
+        _ array: StableHLOType, _ starts: [StableHLOValue], window: [SymbolicDimension], isBatched: Bool
+    ) -> [StableHLOValue] {
+        let sizes = array.dimensions.dropFirst(isBatched ? 1 : 0)
+        return zip(starts, zip(sizes, window)).map { start, size in
+            let last = SymbolicDimension(
+                fixed: size.0.fixed - size.1.fixed, perBatch: size.0.perBatch - size.1.perBatch)
+            func spread(_ writer: inout StableHLOWriter, _ number: StableHLOValue) -> StableHLOValue {
+                writer.broadcast(number, dimensions: [], to: start.type)
+            }
+            let (count, zero) = (spread(&self, self.size(size.0)), spread(&self, index(0)))
+            let fromEnd = write("stablehlo.add", [start, count], as: start.type)
+            let wrapped = select(compare("LT", start, zero), fromEnd, start)
+            return write("stablehlo.clamp", [index(0), wrapped, self.size(last)], as: start.type)
+        }
+    }
+
+    /// The starts of a window for each member as indices of elements, the member's number in front.
+    fileprivate mutating func memberIndices(_ starts: [StableHLOValue]) -> StableHLOValue {
+        let members = starts.first?.type.dimensions ?? []
+        let column = StableHLOType(.int32, members + [SymbolicDimension(fixed: 1)])
+        let components = [iota(column, dimension: 0)] + starts.map { reshape($0, to: column) }
+        let rank = SymbolicDimension(fixed: components.count)
+        return write(
+            "stablehlo.concatenate", components, ", dim = 1", as: StableHLOType(.int32, members + [rank]))
     }
 }
 

@@ -22,6 +22,24 @@ private func checkIndices(_ type: TensorType, for name: String) throws {
     }
 }
 
+/// What a gather without a mode gives for indices inside, and for those outside the constant of `IndexMode.fill`.
+///
+/// - Parameters:
+///   - operands: an array and indices into its `axis`.
+///   - axes: the dimensions of the result that are the indices'.
+private func fillingOutside(
+    _ operands: [Tensor], axis: Int, along axes: Range<Int>, _ gather: some Primitive
+) throws -> Tensor {
+    let (x, indices) = (operands[0], operands[1])
+    let result = try gather.outputTypes(operands.map(\.type))[0]
+    let fill: Double = x.dtype.isFloating ? .nan : x.dtype.isSignedInteger ? -.infinity : .infinity
+    let constants = try full(result.shape, fill, dtype: x.dtype)
+    guard x.shape[axis] > 0 else { return constants }
+    let isInside = try and(greaterEqual(indices, 0), less(indices, x.shape[axis]))
+    let mask = try broadcastInDim(isInside, shape: result.shape, dimensions: Array(axes))
+    return try select(mask, apply(gather, operands)[0], constants)
+}
+
 /// Slices of the operand along one axis: the axis is replaced by the dimensions of the indices.
 struct Take: Primitive {
     let axis: Int
@@ -112,6 +130,30 @@ struct Take: Primitive {
                 to: outputs[0])
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let (x, indices) = (operation.operands[0], operation.operands[1])
+            if mode == .fill || x.type.dimensions[axis].staticSize == 0 {
+                return try writer.composite([x, indices]) {
+                    [
+                        try fillingOutside(
+                            $0, axis: axis, along: axis..<(axis + indices.type.rank),
+                            Take(axis: axis, mode: .clamp))
+                    ]
+                }
+            }
+            let result = operation.results[0]
+            let window = Array(0..<axis) + Array((axis + indices.type.rank)..<result.rank)
+            var slice = x.type.dimensions
+            slice[axis] = SymbolicDimension(fixed: 1)
+            return [
+                try writer.gather(
+                    x, indices, isVector: false, .init(window: window, collapsed: [axis], indexed: [axis]),
+                    slice: slice, as: result)
+            ]
+        }
+    }
 }
 
 /// The transpose of `Take`: adds slices into zeros along one axis, in the order of the indices. Indices outside are dropped.
@@ -178,6 +220,18 @@ struct ScatterAdd: Primitive {
                 to: outputs[0])
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["size"]) { writer, operation in
+            let (updates, indices) = (operation.operands[0], operation.operands[1])
+            let window = Array(0..<axis) + Array((axis + indices.type.rank)..<updates.type.rank)
+            return [
+                try writer.scatter(
+                    writer.splat(0, operation.results[0]), indices, updates, isVector: false,
+                    .init(window: window, collapsed: [axis], indexed: [axis]), update: "stablehlo.add")
+            ]
+        }
+    }
 }
 
 /// One element of each line of the operand along an axis; operand and indices agree in all other dimensions.
@@ -234,6 +288,27 @@ struct TakeAlongAxis: Primitive {
                 to: outputs[0])
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let (x, indices) = (operation.operands[0], operation.operands[1])
+            if mode == .fill || x.type.dimensions[axis].staticSize == 0 {
+                return try writer.composite([x, indices]) {
+                    [
+                        try fillingOutside(
+                            $0, axis: axis, along: 0..<x.type.rank, TakeAlongAxis(axis: axis, mode: .clamp))
+                    ]
+                }
+            }
+            let all = Array(0..<x.type.rank)
+            return [
+                try writer.gather(
+                    x, writer.fullIndices(indices, axis: axis), isVector: true,
+                    .init(window: [], collapsed: all, indexed: all),
+                    slice: all.map { _ in SymbolicDimension(fixed: 1) }, as: operation.results[0])
+            ]
+        }
+    }
 }
 
 /// The transpose of `TakeAlongAxis`: adds elements into zeros along an axis. Indices outside are dropped.
@@ -280,6 +355,33 @@ struct ScatterAddAlongAxis: Primitive {
                 spk_run_scatter_add_along,
                 to: outputs[0])
         }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["size"]) { writer, operation in
+            let (updates, indices) = (operation.operands[0], operation.operands[1])
+            let all = Array(0..<updates.type.rank)
+            return [
+                try writer.scatter(
+                    writer.splat(0, operation.results[0]), writer.fullIndices(indices, axis: axis), updates,
+                    isVector: true, .init(window: [], collapsed: all, indexed: all), update: "stablehlo.add")
+            ]
+        }
+    }
+}
+
+extension StableHLOWriter {
+    /// Indices along an axis as indices of elements, with a component for each axis along a new last dimension.
+    fileprivate mutating func fullIndices(_ indices: StableHLOValue, axis: Int) -> StableHLOValue {
+        let column = StableHLOType(.int32, indices.type.dimensions + [SymbolicDimension(fixed: 1)])
+        let components = indices.type.dimensions.indices.map { k in
+            k == axis ? reshape(indices, to: column) : iota(column, dimension: k)
+        }
+        guard components.count > 1 else { return components[0] }
+        let rank = SymbolicDimension(fixed: components.count)
+        return write(
+            "stablehlo.concatenate", components, ", dim = \(indices.type.rank)",
+            as: StableHLOType(.int32, indices.type.dimensions + [rank]))
     }
 }
 

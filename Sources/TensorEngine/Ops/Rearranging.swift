@@ -35,6 +35,12 @@ struct Reshape: Primitive {
     var lowering: LoweringRule {
         .view { layout, input, output in layout.reshaped(from: input.shape, to: output.shape) }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["shape"]) { writer, operation in
+            [writer.reshape(operation.operands[0], to: operation.results[0])]
+        }
+    }
 }
 
 /// `x` under another shape; one dimension may be -1, for what remains.
@@ -106,6 +112,15 @@ struct Transpose: Primitive {
     var lowering: LoweringRule {
         .view { layout, _, _ in
             Layout(base: layout.base, offset: layout.offset, strides: permutation.map { layout.strides[$0] })
+        }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let dims = ", dims = \(permutation)"
+            return [
+                writer.write("stablehlo.transpose", operation.operands, dims, as: operation.results[0])
+            ]
         }
     }
 }
@@ -188,6 +203,21 @@ struct Slice: Primitive {
                 strides: zip(strides, layout.strides).map { $0 * $1 })
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["starts", "limits"]) { writer, operation in
+            let first = try operation.parameter(\.starts, of: self)
+            let end = try operation.parameter(\.limits, of: self)
+            let result = operation.results[0]
+            guard operation.operands[0].type.staticShape == nil || result.staticShape == nil else {
+                let parts = starts.indices.map { "\(starts[$0]):\(limits[$0]):\(strides[$0])" }
+                let ranges = " [\(parts.joined(separator: ", "))]"
+                return [writer.write("stablehlo.slice", operation.operands, ranges, as: result)]
+            }
+            let bounds = [writer.sizes(first), writer.sizes(end), writer.vector(strides)]
+            return [writer.write("stablehlo.real_dynamic_slice", operation.operands + bounds, as: result)]
+        }
+    }
 }
 
 /// The part of `x` from `starts` up to `limits`, every `strides`-th element (lax.slice).
@@ -242,6 +272,13 @@ struct Reverse: Primitive {
                 strides[axis] = -strides[axis]
             }
             return Layout(base: layout.base, offset: offset, strides: strides)
+        }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let dims = ", dims = \(axes)"
+            return [writer.write("stablehlo.reverse", operation.operands, dims, as: operation.results[0])]
         }
     }
 }
@@ -300,6 +337,13 @@ struct Concatenate: Primitive {
                 builder.copy(input, to: outputs[0].sliced(axis: axis, from: start, shape: input.type.shape))
                 start += input.type.shape[axis]
             }
+        }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let dim = ", dim = \(axis)"
+            return [writer.write("stablehlo.concatenate", operation.operands, dim, as: operation.results[0])]
         }
     }
 }
@@ -396,6 +440,20 @@ struct Pad: Primitive {
                     from: low, strides: interior.map { $0 + 1 }, shape: inputs[0].type.shape))
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["low", "high"]) { writer, operation in
+            let before = try operation.parameter(\.low, of: self)
+            let after = try operation.parameter(\.high, of: self)
+            let result = operation.results[0]
+            guard before.allSatisfy(\.isStatic), after.allSatisfy(\.isStatic) else {
+                let amounts = [writer.sizes(before), writer.sizes(after), writer.vector(interior)]
+                return [writer.write("stablehlo.dynamic_pad", operation.operands + amounts, as: result)]
+            }
+            let amounts = ", low = \(low), high = \(high), interior = \(interior)"
+            return [writer.write("stablehlo.pad", operation.operands, amounts, as: result)]
+        }
+    }
 }
 
 /// `x` with `low[k]` elements of `value` before and `high[k]` after it in each dimension.
@@ -426,6 +484,12 @@ struct Iota: Primitive {
 
     var lowering: LoweringRule {
         .elementwise { code, _, _, _ in [code.index(dimension, dtype)] }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom(sizes: ["shape"]) { writer, operation in
+            [writer.iota(operation.results[0], dimension: dimension)]
+        }
     }
 }
 

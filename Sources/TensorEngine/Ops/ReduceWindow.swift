@@ -109,6 +109,14 @@ struct WindowSlider: Sendable, Hashable {
         return results
     }
 
+    /// The windows as attributes of StableHLO's reduce_window.
+    var stableHLO: String {
+        let array = StableHLOWriter.array
+        return "base_dilations = \(array(dilation)), padding = \(StableHLOWriter.pairs(low, high)), "
+            + "window_dilations = \(array(windowDilation)), window_dimensions = \(array(window)), "
+            + "window_strides = \(array(strides))"
+    }
+
     /// The kernels' arguments, for an operand and windows of these shapes.
     func arguments(_ input: Shape, _ output: Shape, _ reduction: WindowReduction) -> spk_window {
         var arguments = spk_window()
@@ -138,6 +146,25 @@ public enum WindowReduction: Sendable, Hashable {
         case .multiply: SPK_WINDOW_MUL
         case .max: SPK_WINDOW_MAX
         case .min: SPK_WINDOW_MIN
+        }
+    }
+
+    var stableHLO: String {
+        switch self {
+        case .add: "stablehlo.add"
+        case .multiply: "stablehlo.multiply"
+        case .max: "stablehlo.maximum"
+        case .min: "stablehlo.minimum"
+        }
+    }
+
+    /// What padding counts as.
+    var identity: Double {
+        switch self {
+        case .add: 0
+        case .multiply: 1
+        case .max: -.infinity
+        case .min: .infinity
         }
     }
 }
@@ -216,6 +243,19 @@ struct ReduceWindow: Primitive {
             builder.step(arguments, spk_run_window, reads: [source], writes: [outputs[0]])
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let x = operation.operands[0]
+            let initial = try writer.constant(reduction.identity, x.type.dtype)
+            let region = StableHLOWriter.Region(arguments: [x.type.scalar, x.type.scalar]) {
+                writer, arguments in
+                [writer.write(reduction.stableHLO, arguments, as: x.type.scalar)]
+            }
+            return try writer.writeGeneric(
+                "stablehlo.reduce_window", [x, initial], slider.stableHLO, [region], as: operation.results)
+        }
+    }
 }
 
 /// What selecting by windows has in common: values beside a key that decides, both floats of 4 or 8 bytes.
@@ -289,6 +329,32 @@ struct SelectAndGather: WindowSelection {
             builder.step(arguments, spk_run_window_gather, reads: reads, writes: [outputs[0]])
         }
     }
+
+    /// The windows' elements one place after the other, keeping the extremum so far and its value.
+    var stableHLO: StableHLORule {
+        .composite { operands in [try gathered(operands[0], by: operands[1])] }
+    }
+}
+
+extension SelectAndGather {
+    /// The same in operations of their own. A hole or an element of the padding is chosen only where nothing else is.
+    fileprivate func gathered(_ values: Tensor, by key: Tensor) throws -> Tensor {
+        let keys = try slider.taps(of: key, fill: reduction.identity)
+        let places = try slider.taps(of: onesLike(key), fill: 0)
+        let candidates = try slider.taps(of: values, fill: 0)
+        var best = keys[0]
+        var isFound = try greater(places[0], 0)
+        var result = candidates[0]
+        for k in keys.indices.dropFirst() {
+            let isBetter = try reduction == .max ? greater(keys[k], best) : less(keys[k], best)
+            let isThere = try greater(places[k], 0)
+            let isTaken = try and(isThere, or(isBetter, bitwiseNot(isFound)))
+            best = try select(isTaken, keys[k], best)
+            result = try select(isTaken, candidates[k], result)
+            isFound = try or(isFound, isThere)
+        }
+        return result
+    }
 }
 
 /// Inputs: a value for each window, and a key. Each value goes to the first extremum of its window's key; values that meet
@@ -320,6 +386,15 @@ struct SelectAndScatter: WindowSelection {
                 &builder, inputs, windows: inputs[0].type.shape, to: outputs[0])
             builder.step(
                 arguments, spk_run_window_scatter, reads: reads + [outputs[0]], writes: [outputs[0]])
+        }
+    }
+
+    /// The transpose of the gather, which is linear in the values.
+    var stableHLO: StableHLORule {
+        .composite { operands in
+            let gather = SelectAndGather(slider: slider, reduction: reduction)
+            let zeros = try TensorEngine.zeros(operands[1].shape, dtype: operands[0].dtype)
+            return try vjp({ try gather.gathered($0, by: operands[1]) }, zeros).pullback(operands[0]).leaves
         }
     }
 }

@@ -36,12 +36,27 @@ extension Reduction {
     }
 }
 
+extension StableHLORule {
+    /// A reduction by an operation with this identity; half precision in float32, rounded once.
+    fileprivate static func reduction(
+        _ axes: [Int], _ operation: String, _ identity: StableHLOWriter.Identity
+    ) -> StableHLORule {
+        .custom { writer, equation in
+            let dtype = equation.results[0].dtype
+            let wide = writer.convert(equation.operands[0], to: dtype.accumulation)
+            let result = try writer.reduce(wide, axes: axes, operation, identity)
+            return [writer.convert(result, to: dtype)]
+        }
+    }
+}
+
 /// The sum over axes.
 struct ReduceSum: Reduction {
     let axes: [Int]
     var name: String { "reduceSum" }
     var kernel: spk_reduction { SPK_REDUCE_SUM }
     func with(axes: [Int]) -> ReduceSum { ReduceSum(axes: axes) }
+    var stableHLO: StableHLORule { .reduction(axes, "stablehlo.add", .zero) }
 
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
         ([try self(primals[0])], [try tangents[0].map { try self($0) }])
@@ -69,6 +84,12 @@ struct ReduceExtremum: Reduction {
         }
     }
 
+    var stableHLO: StableHLORule {
+        isMaximum
+            ? .reduction(axes, "stablehlo.maximum", .lowest)
+            : .reduction(axes, "stablehlo.minimum", .highest)
+    }
+
     /// All elements equal to the extremum share its tangent.
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
         let x = primals[0]
@@ -87,6 +108,7 @@ struct ReduceProduct: Reduction {
     var name: String { "reduceProd" }
     var kernel: spk_reduction { SPK_REDUCE_PROD }
     func with(axes: [Int]) -> ReduceProduct { ReduceProduct(axes: axes) }
+    var stableHLO: StableHLORule { .reduction(axes, "stablehlo.multiply", .one) }
 
     /// The product rule along a tree of halves, so that zeros among the factors need no division.
     func jvp(_ primals: [Tensor], _ tangents: [Tensor?]) throws -> (primals: [Tensor], tangents: [Tensor?]) {
@@ -151,6 +173,14 @@ struct ReduceLogical: Reduction {
 
     func with(axes: [Int]) -> ReduceLogical { ReduceLogical(axes: axes, kind: kind) }
 
+    var stableHLO: StableHLORule {
+        switch kind {
+        case .and: .reduction(axes, "stablehlo.and", .allBits)
+        case .or: .reduction(axes, "stablehlo.or", .zero)
+        case .xor: .reduction(axes, "stablehlo.xor", .zero)
+        }
+    }
+
     func check(_ input: TensorType) throws {
         guard !input.dtype.isFloating else {
             throw TensorError(.dtype, name, expected: "bool or integers", got: "\(input)")
@@ -166,6 +196,20 @@ struct ArgExtremum: Reduction {
     var kernel: spk_reduction { isMaximum ? SPK_REDUCE_ARGMAX : SPK_REDUCE_ARGMIN }
     var result: DType? { .int32 }
     func with(axes: [Int]) -> ArgExtremum { ArgExtremum(axes: axes, isMaximum: isMaximum) }
+
+    /// The lowest index of what equals the extremum, or is no number.
+    var stableHLO: StableHLORule {
+        .composite { operands in
+            let x = operands[0]
+            let extremum = try ReduceExtremum(axes: axes, isMaximum: isMaximum)(x)
+            let kept = x.shape.indices.filter { !axes.contains($0) }
+            let spread = try broadcastInDim(extremum, shape: x.shape, dimensions: kept)
+            let isFound = try or(equal(x, spread), isNaN(x))
+            let index = try select(
+                isFound, iota(.int32, shape: x.shape, dimension: axes[0]), x.shape[axes[0]])
+            return [try ReduceExtremum(axes: axes, isMaximum: false)(index)]
+        }
+    }
 
     func check(_ input: TensorType) throws {
         guard axes.count == 1, input.shape[axes[0]] > 0, input.shape[axes[0]] <= Int(Int32.max) else {

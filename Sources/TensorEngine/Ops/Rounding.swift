@@ -2,16 +2,21 @@
 import CKernels
 
 extension Unary {
-    static let floor = Unary("floor", SPK_OP_FLOOR)
-    static let ceil = Unary("ceil", SPK_OP_CEIL)
-    static let round = Unary("round", SPK_OP_ROUND_EVEN)
-    static let roundAway = Unary("roundAway", SPK_OP_ROUND_AWAY)
-    static let trunc = Unary("trunc", .floats, nil) { code, x, dtype in
+    static let floor = Unary("floor", SPK_OP_FLOOR, hlo: "stablehlo.floor")
+    static let ceil = Unary("ceil", SPK_OP_CEIL, hlo: "stablehlo.ceil")
+    static let round = Unary("round", SPK_OP_ROUND_EVEN, hlo: "stablehlo.round_nearest_even")
+    static let roundAway = Unary("roundAway", SPK_OP_ROUND_AWAY, hlo: "stablehlo.round_nearest_afz")
+    static let trunc = Unary(
+        "trunc", .floats,
+        hlo: .composite { x in
+            [try select(less(x[0], 0), TensorEngine.ceil(x[0]), TensorEngine.floor(x[0]))]
+        }, nil
+    ) { code, x, dtype in
         let isNegative = code.emit(SPK_OP_LT, dtype, x, code.constant(0, dtype), isComparison: true)
         let (up, down) = (code.emit(SPK_OP_CEIL, dtype, x), code.emit(SPK_OP_FLOOR, dtype, x))
         return code.emit(SPK_OP_SELECT, dtype, isNegative, up, down, isExact: true)
     }
-    static let isFinite = Unary("isFinite", SPK_OP_IS_FINITE, result: .bool)
+    static let isFinite = Unary("isFinite", SPK_OP_IS_FINITE, result: .bool, hlo: "stablehlo.is_finite")
 }
 
 /// Where halves go.

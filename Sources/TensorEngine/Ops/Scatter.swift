@@ -14,6 +14,17 @@ enum ScatterUpdate: Sendable, Hashable {
         case .max: SPK_UPDATE_MAX
         }
     }
+
+    /// The operation of what is there and the update; nil for the update alone.
+    var stableHLO: String? {
+        switch self {
+        case .set: nil
+        case .add: "stablehlo.add"
+        case .multiply: "stablehlo.multiply"
+        case .min: "stablehlo.minimum"
+        case .max: "stablehlo.maximum"
+        }
+    }
 }
 
 /// The operand with slices along an axis updated, one after the other in the order of the indices; indices outside are
@@ -174,6 +185,19 @@ struct Scatter: Primitive {
                     src_offset: updates.offset, index_offset: index.offset, dst_offset: target.offset),
                 spk_run_scatter, reads: [operand, index, updates], writes: [target],
                 replaceable: isFree ? [base] : [])
+        }
+    }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let operands = operation.operands
+            let window =
+                Array(0..<axis) + Array((axis + operands[1].type.rank)..<operands[2].type.rank)
+            return [
+                try writer.scatter(
+                    operands[0], operands[1], operands[2], isVector: false,
+                    .init(window: window, collapsed: [axis], indexed: [axis]), update: update.stableHLO)
+            ]
         }
     }
 }

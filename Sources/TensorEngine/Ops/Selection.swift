@@ -45,6 +45,13 @@ struct Select: Primitive {
             ]
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let operands = operation.operands
+            return [writer.select(operands[0], operands[1], operands[2])]
+        }
+    }
 }
 
 /// `onTrue` where `condition` holds, `onFalse` elsewhere, with promotion and broadcasting (jnp.where).
@@ -85,6 +92,17 @@ struct Convert: Primitive {
             [code.convert(registers[0], from: inputs[0].dtype, to: outputs[0].dtype)]
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let x = operation.operands[0]
+            // To bool is "not zero", not the lowest bit.
+            return [
+                dtype == .bool
+                    ? writer.compare("NE", x, try writer.splat(0, x.type)) : writer.convert(x, to: dtype)
+            ]
+        }
+    }
 }
 
 extension Tensor {
@@ -123,6 +141,14 @@ struct FusedMultiplyAdd: Primitive {
             [code.emit(SPK_OP_FMA, inputs[0].dtype, registers[0], registers[1], registers[2])]
         }
     }
+
+    /// In float64, where a product of float32 is exact; StableHLO has no such operation.
+    var stableHLO: StableHLORule {
+        .composite { x in
+            let wide = try x.map { try $0.astype(.float64) }
+            return [try (wide[0] * wide[1] + wide[2]).astype(x[0].dtype)]
+        }
+    }
 }
 
 /// x to a constant whole power, by repeated multiplication.
@@ -155,6 +181,19 @@ struct IntegerPow: Primitive {
             return [exponent < 0 ? code.emit(SPK_OP_DIV, dtype, code.constant(1, dtype), power) : power]
         }
     }
+
+    var stableHLO: StableHLORule {
+        StableHLORule.composite { x in
+            var (result, square) = (try onesLike(x[0]), x[0])
+            var rest = exponent.magnitude
+            while rest > 0 {
+                if rest & 1 == 1 { result = try result * square }
+                rest >>= 1
+                if rest > 0 { square = try square * square }
+            }
+            return [exponent < 0 ? try 1 / result : result]
+        }.computedInAccumulationType
+    }
 }
 
 /// x to a constant whole power.
@@ -179,6 +218,8 @@ struct StopGradient: Primitive {
     }
 
     var lowering: LoweringRule { .view { layout, _, _ in layout } }
+
+    var stableHLO: StableHLORule { .identity }
 }
 
 /// The same values, counted as a constant by `grad` and its kin.

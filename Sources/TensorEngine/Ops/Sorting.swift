@@ -36,6 +36,31 @@ struct ArgSort: Primitive {
                 spk_run_argsort, reads: [source], writes: outputs + [scratch])
         }
     }
+
+    /// Sorts the elements' numbers along with them. NaN is the largest; StableHLO's comparison of floats has no place for it.
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let x = operation.operands[0]
+            let (key, number) = (x.type.scalar, StableHLOType(.int32, []))
+            let axis = x.type.rank - 1
+            let order = StableHLOWriter.Region(arguments: [key, key, number, number]) { writer, arguments in
+                let (first, second) =
+                    isDescending ? (arguments[1], arguments[0]) : (arguments[0], arguments[1])
+                let isLess = writer.compare("LT", first, second)
+                guard key.dtype.isFloating else { return [isLess] }
+                let isFirstNumber = writer.compare("EQ", first, first)
+                let isSecondNaN = writer.compare("NE", second, second)
+                let isBefore = writer.write(
+                    "stablehlo.and", [isFirstNumber, isSecondNaN], as: isLess.type)
+                return [writer.write("stablehlo.or", [isLess, isBefore], as: isLess.type)]
+            }
+            let numbers = writer.iota(operation.results[0], dimension: axis)
+            let sorted = try writer.writeGeneric(
+                "stablehlo.sort", [x, numbers], "dimension = \(axis) : i64, is_stable = true", [order],
+                as: [x.type, numbers.type])
+            return [sorted[1]]
+        }
+    }
 }
 
 /// Where values go in sorted rows. Operands: sorted [n], values of any shape; or, with `isBatched`, [b, n] and [b, …].
@@ -93,6 +118,23 @@ struct SearchSorted: Primitive {
                     values: values.slot, dst: outputs[0].slot, sorted_offset: sorted.offset,
                     values_offset: values.offset, dst_offset: outputs[0].offset),
                 spk_run_search_sorted, reads: [sorted, values], writes: outputs)
+        }
+    }
+
+    /// How many of the sorted elements are before a value.
+    var stableHLO: StableHLORule {
+        .composite { operands in
+            let axis = operands[1].rank
+            let shape = Shape(operands[1].shape.dimensions + operands[0].shape.suffix(1))
+            let sorted = try broadcastInDim(
+                operands[0], shape: shape, dimensions: isBatched ? [0, axis] : [axis])
+            let value = try broadcastInDim(
+                operands[1], shape: shape, dimensions: Array(operands[1].shape.indices))
+            let isBefore =
+                try isRight
+                ? or(lessEqual(sorted, value), isNaN(value))
+                : or(less(sorted, value), and(isNaN(value), equal(sorted, sorted)))
+            return [try ReduceSum(axes: [axis])(isBefore.astype(.int32))]
         }
     }
 }

@@ -2,33 +2,44 @@
 import CKernels
 
 private let rootOfPi = Double.pi.squareRoot()
-private let logRootOf2Pi = 0.91893853320467274178
+let logRootOf2Pi = 0.91893853320467274178
+let rootOfHalf = 0.70710678118654752440
 
 extension Unary {
-    static let erf = Unary("erf", SPK_OP_ERF) { x, _, t in try t * (2 / rootOfPi * TensorEngine.exp(-(x * x)))
+    static let erf = Unary("erf", SPK_OP_ERF, hlo: "chlo.erf") { x, _, t in
+        try t * (2 / rootOfPi * TensorEngine.exp(-(x * x)))
     }
-    static let erfc = Unary("erfc", SPK_OP_ERFC) { x, _, t in
+    static let erfc = Unary("erfc", SPK_OP_ERFC, hlo: "chlo.erfc") { x, _, t in
         try t * (-2 / rootOfPi * TensorEngine.exp(-(x * x)))
     }
-    static let erfInv = Unary("erfInv", SPK_OP_ERF_INV) { _, y, t in
+    static let erfInv = Unary("erfInv", SPK_OP_ERF_INV, hlo: "chlo.erf_inv") { _, y, t in
         try t * (rootOfPi / 2 * TensorEngine.exp(y * y))
     }
-    static let ndtr = Unary("ndtr", .floats, { x, _, t in try t * normalDensity(x) }) { code, x, dtype in
-        let scaled = code.emit(SPK_OP_MUL, dtype, x, code.constant(-0.70710678118654752440, dtype))
+    static let ndtr = Unary(
+        "ndtr", .floats, hlo: .composite { x in [try 0.5 * TensorEngine.erfc(-x[0] * rootOfHalf)] },
+        { x, _, t in try t * normalDensity(x) }
+    ) { code, x, dtype in
+        let scaled = code.emit(SPK_OP_MUL, dtype, x, code.constant(-rootOfHalf, dtype))
         let tail = code.emit(SPK_OP_ERFC, dtype, scaled)
         return code.emit(SPK_OP_MUL, dtype, tail, code.constant(0.5, dtype))
     }
-    static let ndtri = Unary("ndtri", SPK_OP_NDTRI) { _, y, t in try t / normalDensity(y) }
-    static let logNdtr = Unary("logNdtr", SPK_OP_LOG_NDTR) { x, y, t in
+    static let ndtri = Unary("ndtri", SPK_OP_NDTRI, hlo: .normalQuantile) { _, y, t in
+        try t / normalDensity(y)
+    }
+    static let logNdtr = Unary("logNdtr", SPK_OP_LOG_NDTR, hlo: .logNormalDistribution) { x, y, t in
         try t * TensorEngine.exp(-0.5 * TensorEngine.square(x) - logRootOf2Pi - y)
     }
 
-    static let lgamma = Unary("lgamma", SPK_OP_LGAMMA) { x, _, t in try t * TensorEngine.digamma(x) }
-    static let digamma = Unary("digamma", SPK_OP_DIGAMMA) { x, _, t in try t * TensorEngine.polygamma(1, x) }
-    static let besselI0e = Unary("besselI0e", SPK_OP_BESSEL_I0E) { x, y, t in
+    static let lgamma = Unary("lgamma", SPK_OP_LGAMMA, hlo: "chlo.lgamma") { x, _, t in
+        try t * TensorEngine.digamma(x)
+    }
+    static let digamma = Unary("digamma", SPK_OP_DIGAMMA, hlo: "chlo.digamma") { x, _, t in
+        try t * TensorEngine.polygamma(1, x)
+    }
+    static let besselI0e = Unary("besselI0e", SPK_OP_BESSEL_I0E, hlo: .bessel(order: 0)) { x, y, t in
         try t * (i1e(x) - TensorEngine.sign(x) * y)
     }
-    static let besselI1e = Unary("besselI1e", SPK_OP_BESSEL_I1E) { x, y, t in
+    static let besselI1e = Unary("besselI1e", SPK_OP_BESSEL_I1E, hlo: .bessel(order: 1)) { x, y, t in
         // 1/x · I₁ e⁻ˣ tends to 1/2.
         let isTiny = try lessEqual(TensorEngine.abs(x), 0x1p-23)
         let safe = try select(isTiny, onesLike(x), x)
@@ -36,19 +47,31 @@ extension Unary {
         return try t * select(isTiny, 0.5, slope)
     }
 
-    static let xLogX = Unary("xLogX", .floats, { x, _, t in try t * (TensorEngine.log(x) + 1) }) {
-        code, x, dtype in
+    static let xLogX = Unary(
+        "xLogX", .floats,
+        hlo: .composite { x in
+            [try select(TensorEngine.equal(x[0], 0), zerosLike(x[0]), x[0] * TensorEngine.log(x[0]))]
+        }, { x, _, t in try t * (TensorEngine.log(x) + 1) }
+    ) { code, x, dtype in
         let zero = code.constant(0, dtype)
         let product = code.emit(SPK_OP_MUL, dtype, x, code.emit(SPK_OP_LOG, dtype, x))
         let isZero = code.emit(SPK_OP_EQ, dtype, x, zero, isComparison: true)
         return code.emit(SPK_OP_SELECT, dtype, isZero, zero, product, isExact: true)
     }
-    static let logit = Unary("logit", .floats, { x, _, t in try t / (x * (1 - x)) }) { code, x, dtype in
+    static let logit = Unary(
+        "logit", .floats, hlo: .composite { x in [try TensorEngine.log(x[0] / (1 - x[0]))] },
+        { x, _, t in try t / (x * (1 - x)) }
+    ) { code, x, dtype in
         let rest = code.emit(SPK_OP_SUB, dtype, code.constant(1, dtype), x)
         return code.emit(SPK_OP_LOG, dtype, code.emit(SPK_OP_DIV, dtype, x, rest))
     }
-    static let log1mexp = Unary("log1mexp", .floats, { x, _, t in try t / TensorEngine.expm1(x) }) {
-        code, x, dtype in
+    static let log1mexp = Unary(
+        "log1mexp", .floats,
+        hlo: .composite { x in
+            let near = try TensorEngine.log(-TensorEngine.expm1(-x[0]))
+            return [try select(less(x[0], logarithmOf2), near, TensorEngine.log1p(-TensorEngine.exp(-x[0])))]
+        }, { x, _, t in try t / TensorEngine.expm1(x) }
+    ) { code, x, dtype in
         // Each form where it loses no digits (M. Mächler, "Accurately computing log(1 - exp(-|a|))").
         let negative = code.emit(SPK_OP_NEG, dtype, x)
         let difference = code.emit(SPK_OP_NEG, dtype, code.emit(SPK_OP_EXPM1, dtype, negative))
@@ -63,7 +86,8 @@ extension Unary {
     static func polygamma(_ order: Int) -> Unary {
         let factorial = (1...order).reduce(1.0) { $0 * Double($1) }
         return Unary(
-            "polygamma\(order)", .floats, { x, _, t in try t * TensorEngine.polygamma(order + 1, x) }
+            "polygamma\(order)", .floats, hlo: .polygamma(order, factorial: factorial),
+            { x, _, t in try t * TensorEngine.polygamma(order + 1, x) }
         ) { code, x, dtype in
             let exponent = code.constant(Double(order + 1), dtype)
             let zeta = code.emit(SPK_OP_ZETA, dtype, exponent, x)
@@ -89,19 +113,19 @@ extension Unary {
 
 extension Binary {
     static let xLogY = Binary(
-        "xLogY", .floats,
+        "xLogY", .floats, hlo: productWithLog(TensorEngine.log),
         partials: ({ _, b, _, t in try t * TensorEngine.log(b) }, { a, b, _, t in try t * (a / b) })
     ) { code, a, b, dtype in
         productWithLog(&code, a, b, dtype, SPK_OP_LOG)
     }
     static let xLog1PY = Binary(
-        "xLog1PY", .floats,
+        "xLog1PY", .floats, hlo: productWithLog(TensorEngine.log1p),
         partials: ({ _, b, _, t in try t * TensorEngine.log1p(b) }, { a, b, _, t in try t * (a / (b + 1)) })
     ) { code, a, b, dtype in
         productWithLog(&code, a, b, dtype, SPK_OP_LOG1P)
     }
     static let zeta = Binary(
-        "zeta", SPK_OP_ZETA, .floats,
+        "zeta", SPK_OP_ZETA, .floats, hlo: "chlo.zeta",
         partials: (
             { _, _, _, _ in
                 throw TensorError(
@@ -121,6 +145,15 @@ extension Binary {
         let isNumber = code.emit(SPK_OP_EQ, dtype, b, b, isComparison: true)
         let isSpecial = code.emit(SPK_OP_AND, .bool, isZero, isNumber)
         return code.emit(SPK_OP_SELECT, dtype, isSpecial, zero, product, isExact: true)
+    }
+
+    private static func productWithLog(
+        _ logarithm: @escaping @Sendable (Tensor) throws -> Tensor
+    ) -> StableHLORule {
+        .composite { x in
+            let isSpecial = try TensorEngine.and(TensorEngine.equal(x[0], 0), TensorEngine.equal(x[1], x[1]))
+            return [try select(isSpecial, zerosLike(x[0]), x[0] * logarithm(x[1]))]
+        }
     }
 }
 

@@ -2,20 +2,41 @@
 import CKernels
 
 extension Unary {
-    static let sin = Unary("sin", SPK_OP_SIN) { x, _, t in try t * TensorEngine.cos(x) }
-    static let cos = Unary("cos", SPK_OP_COS) { x, _, t in try -(t * TensorEngine.sin(x)) }
-    static let tan = Unary("tan", SPK_OP_TAN) { _, y, t in try t * (1 + y * y) }
-    static let asin = Unary("asin", SPK_OP_ASIN) { x, _, t in try t * TensorEngine.rsqrt(1 - x * x) }
-    static let acos = Unary("acos", SPK_OP_ACOS) { x, _, t in try -(t * TensorEngine.rsqrt(1 - x * x)) }
-    static let atan = Unary("atan", SPK_OP_ATAN) { x, _, t in try t / (1 + x * x) }
-    static let sinh = Unary("sinh", SPK_OP_SINH) { x, _, t in try t * TensorEngine.cosh(x) }
-    static let cosh = Unary("cosh", SPK_OP_COSH) { x, _, t in try t * TensorEngine.sinh(x) }
-    static let tanh = Unary("tanh", SPK_OP_TANH) { _, y, t in try t * (1 - y * y) }
-    static let asinh = Unary("asinh", SPK_OP_ASINH) { x, _, t in try t * TensorEngine.rsqrt(x * x + 1) }
-    static let acosh = Unary("acosh", SPK_OP_ACOSH) { x, _, t in try t * TensorEngine.rsqrt(x * x - 1) }
-    static let atanh = Unary("atanh", SPK_OP_ATANH) { x, _, t in try t / ((1 + x) * (1 - x)) }
-    static let logistic = Unary("logistic", SPK_OP_LOGISTIC) { _, y, t in try t * (y * (1 - y)) }
-    static let sinc = Unary("sinc", .floats, { x, y, t in try t * sincSlope(x, y) }) { code, x, dtype in
+    static let sin = Unary("sin", SPK_OP_SIN, hlo: "stablehlo.sine") { x, _, t in try t * TensorEngine.cos(x)
+    }
+    static let cos = Unary("cos", SPK_OP_COS, hlo: "stablehlo.cosine") { x, _, t in
+        try -(t * TensorEngine.sin(x))
+    }
+    static let tan = Unary("tan", SPK_OP_TAN, hlo: "chlo.tan") { _, y, t in try t * (1 + y * y) }
+    static let asin = Unary("asin", SPK_OP_ASIN, hlo: "chlo.asin") { x, _, t in
+        try t * TensorEngine.rsqrt(1 - x * x)
+    }
+    static let acos = Unary("acos", SPK_OP_ACOS, hlo: "chlo.acos") { x, _, t in
+        try -(t * TensorEngine.rsqrt(1 - x * x))
+    }
+    static let atan = Unary("atan", SPK_OP_ATAN, hlo: "chlo.atan") { x, _, t in try t / (1 + x * x) }
+    static let sinh = Unary("sinh", SPK_OP_SINH, hlo: "chlo.sinh") { x, _, t in try t * TensorEngine.cosh(x) }
+    static let cosh = Unary("cosh", SPK_OP_COSH, hlo: "chlo.cosh") { x, _, t in try t * TensorEngine.sinh(x) }
+    static let tanh = Unary("tanh", SPK_OP_TANH, hlo: "stablehlo.tanh") { _, y, t in try t * (1 - y * y) }
+    static let asinh = Unary("asinh", SPK_OP_ASINH, hlo: "chlo.asinh") { x, _, t in
+        try t * TensorEngine.rsqrt(x * x + 1)
+    }
+    static let acosh = Unary("acosh", SPK_OP_ACOSH, hlo: "chlo.acosh") { x, _, t in
+        try t * TensorEngine.rsqrt(x * x - 1)
+    }
+    static let atanh = Unary("atanh", SPK_OP_ATANH, hlo: "chlo.atanh") { x, _, t in
+        try t / ((1 + x) * (1 - x))
+    }
+    static let logistic = Unary("logistic", SPK_OP_LOGISTIC, hlo: "stablehlo.logistic") { _, y, t in
+        try t * (y * (1 - y))
+    }
+    static let sinc = Unary(
+        "sinc", .floats,
+        hlo: .composite { x in
+            let angle = try x[0] * Double.pi
+            return [try select(TensorEngine.equal(x[0], 0), 1.0, TensorEngine.sin(angle) / angle)]
+        }, { x, y, t in try t * sincSlope(x, y) }
+    ) { code, x, dtype in
         let zero = code.constant(0, dtype)
         let one = code.constant(1, dtype)
         let angle = code.emit(SPK_OP_MUL, dtype, x, code.constant(.pi, dtype))
@@ -47,7 +68,7 @@ extension Unary {
 
 extension Binary {
     static let atan2 = Binary(
-        "atan2", SPK_OP_ATAN2, .floats,
+        "atan2", SPK_OP_ATAN2, .floats, hlo: "stablehlo.atan2",
         partials: (
             { a, b, _, t in try t * (b / (a * a + b * b)) },
             { a, b, _, t in try -(t * (a / (a * a + b * b))) }

@@ -34,27 +34,28 @@ struct Unary: Primitive {
     let derivative: Derivative?
     /// True for operations that are their own derivative (`neg`), so that they have a transpose.
     let isLinear: Bool
+    let hlo: StableHLORule
     let emit: Emission
 
     init(
         _ name: String, _ opcode: spk_op, _ domain: Domain = .floats, result: DType? = nil,
-        isLinear: Bool = false,
-        _ derivative: Derivative? = nil
+        isLinear: Bool = false, hlo: StableHLORule, _ derivative: Derivative? = nil
     ) {
-        self.init(name, domain, result: result, isLinear: isLinear, derivative) { code, x, dtype in
+        self.init(name, domain, result: result, isLinear: isLinear, hlo: hlo, derivative) { code, x, dtype in
             code.emit(opcode, dtype, x)
         }
     }
 
     init(
         _ name: String, _ domain: Domain = .floats, result: DType? = nil, isLinear: Bool = false,
-        _ derivative: Derivative?, emit: @escaping Emission
+        hlo: StableHLORule, _ derivative: Derivative?, emit: @escaping Emission
     ) {
         self.name = name
         self.domain = domain
         self.result = result
         self.derivative = derivative
         self.isLinear = isLinear
+        self.hlo = hlo
         self.emit = emit
     }
 
@@ -96,27 +97,48 @@ struct Unary: Primitive {
             ]
         }
     }
+
+    var stableHLO: StableHLORule { hlo.computedInAccumulationType }
 }
 
 extension Unary {
-    static let neg = Unary("neg", SPK_OP_NEG, .numbers, isLinear: true) { _, _, t in try -t }
+    static let neg = Unary("neg", SPK_OP_NEG, .numbers, isLinear: true, hlo: "stablehlo.negate") { _, _, t in
+        try -t
+    }
     // The derivative at 0 is +1, as JAX has it.
-    static let abs = Unary("abs", SPK_OP_ABS, .numbers) { x, _, t in try select(greaterEqual(x, 0), t, -t) }
-    static let sign = Unary("sign", SPK_OP_SIGN, .numbers)
-    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .integers, result: .bool)
-    static let square = Unary("square", .numbers, { x, _, t in try t * (2 * x) }) { code, x, dtype in
+    static let abs = Unary("abs", SPK_OP_ABS, .numbers, hlo: .absoluteValue) { x, _, t in
+        try select(greaterEqual(x, 0), t, -t)
+    }
+    static let sign = Unary("sign", SPK_OP_SIGN, .numbers, hlo: .sign)
+    static let logicalNot = Unary("logicalNot", SPK_OP_LOGICAL_NOT, .integers, result: .bool, hlo: .isZero)
+    static let square = Unary(
+        "square", .numbers, hlo: .composite { x in [try x[0] * x[0]] }, { x, _, t in try t * (2 * x) }
+    ) { code, x, dtype in
         code.emit(SPK_OP_MUL, dtype, x, x)
     }
-    static let sqrt = Unary("sqrt", SPK_OP_SQRT) { _, y, t in try t * (0.5 / y) }
-    static let rsqrt = Unary("rsqrt", SPK_OP_RSQRT) { x, y, t in try t * (-0.5 * (y / x)) }
-    static let cbrt = Unary("cbrt", SPK_OP_CBRT) { _, y, t in try t * ((1.0 / 3) / (y * y)) }
-    static let exp = Unary("exp", SPK_OP_EXP) { _, y, t in try t * y }
-    static let exp2 = Unary("exp2", SPK_OP_EXP2) { _, y, t in try t * (logarithmOf2 * y) }
-    static let expm1 = Unary("expm1", SPK_OP_EXPM1) { _, y, t in try t * (y + 1) }
-    static let log = Unary("log", SPK_OP_LOG) { x, _, t in try t / x }
-    static let log1p = Unary("log1p", SPK_OP_LOG1P) { x, _, t in try t / (x + 1) }
+    static let sqrt = Unary("sqrt", SPK_OP_SQRT, hlo: "stablehlo.sqrt") { _, y, t in try t * (0.5 / y) }
+    static let rsqrt = Unary("rsqrt", SPK_OP_RSQRT, hlo: "stablehlo.rsqrt") { x, y, t in
+        try t * (-0.5 * (y / x))
+    }
+    static let cbrt = Unary("cbrt", SPK_OP_CBRT, hlo: "stablehlo.cbrt") { _, y, t in
+        try t * ((1.0 / 3) / (y * y))
+    }
+    static let exp = Unary("exp", SPK_OP_EXP, hlo: "stablehlo.exponential") { _, y, t in try t * y }
+    static let exp2 = Unary("exp2", SPK_OP_EXP2, hlo: .composite { x in [try pow(2.0, x[0])] }) { _, y, t in
+        try t * (logarithmOf2 * y)
+    }
+    static let expm1 = Unary("expm1", SPK_OP_EXPM1, hlo: "stablehlo.exponential_minus_one") { _, y, t in
+        try t * (y + 1)
+    }
+    static let log = Unary("log", SPK_OP_LOG, hlo: "stablehlo.log") { x, _, t in try t / x }
+    static let log1p = Unary("log1p", SPK_OP_LOG1P, hlo: "stablehlo.log_plus_one") { x, _, t in
+        try t / (x + 1)
+    }
     // max(x, 0) with derivative 0 at 0, as jax.nn.relu has it.
-    static let relu = Unary("relu", .numbers, { x, _, t in try select(greater(x, 0), t, zerosLike(t)) }) {
+    static let relu = Unary(
+        "relu", .numbers, hlo: .composite { x in [try maximum(x[0], zerosLike(x[0]))] },
+        { x, _, t in try select(greater(x, 0), t, zerosLike(t)) }
+    ) {
         code, x, dtype in
         code.emit(SPK_OP_MAX, dtype, x, code.constant(0, dtype))
     }

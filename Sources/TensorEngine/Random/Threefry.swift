@@ -25,4 +25,20 @@ struct Threefry: Primitive {
     var lowering: LoweringRule {
         .elementwise { code, registers, _, _ in code.threefry(registers) }
     }
+
+    var stableHLO: StableHLORule {
+        .composite { operands in
+            let keys = [operands[0], operands[1], try xor(xor(operands[0], operands[1]), 0x1BD1_1BDA)]
+            var (x, y) = (try operands[2] + keys[0], try operands[3] + keys[1])
+            for group in 0..<5 {
+                for rotation in group.isMultiple(of: 2) ? [13, 15, 26, 6] : [17, 29, 16, 24] {
+                    x = try x + y
+                    y = try xor(or(shiftLeft(y, rotation), shiftRightLogical(y, 32 - rotation)), x)
+                }
+                x = try x + keys[(group + 1) % 3]
+                y = try y + keys[(group + 2) % 3] + (group + 1)
+            }
+            return [x, y]
+        }
+    }
 }

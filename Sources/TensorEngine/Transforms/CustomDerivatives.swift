@@ -66,6 +66,8 @@ struct CustomJVPCall: Primitive {
     }
 
     var lowering: LoweringRule { Remat(program: program).lowering }
+
+    var stableHLO: StableHLORule { Remat(program: program).stableHLO }
 }
 
 extension TensorRule {
@@ -131,6 +133,8 @@ struct CustomVJPCall: Primitive {
     }
 
     var lowering: LoweringRule { Remat(program: program).lowering }
+
+    var stableHLO: StableHLORule { Remat(program: program).stableHLO }
 }
 
 /// The tangents of a function of which only the transpose is known.
@@ -157,6 +161,8 @@ struct CustomVJPTangent: Primitive {
     func batch(_ inputs: [Batched], size: Int) throws -> [Batched] { throw hasNoForwardMode }
 
     var lowering: LoweringRule { .kernel { _, _, _ in throw hasNoForwardMode } }
+
+    var stableHLO: StableHLORule { .unavailable("it has no forward mode") }
 
     private var hasNoForwardMode: TensorError {
         TensorError(

@@ -193,3 +193,11 @@ public func makeProgram<In: TensorTree, Out: TensorTree>(
 ) throws -> Program {
     try TracedFunction(argument, function).program
 }
+
+/// The program that `function` is on inputs of these types; its outputs are what `function` returns. Surrounding values that it
+/// uses become further inputs. No tensor of these types needs to exist: this is how a model is traced for export.
+public func makeProgram(
+    _ inputTypes: [TensorType], _ function: ([Tensor]) throws -> [Tensor]
+) throws -> Program {
+    try Trace.record(inputTypes) { (try function($0), ()) }.program
+}

@@ -43,6 +43,8 @@ struct Remat: Primitive {
             throw TensorError(.structure, name, expected: "its program in its place", got: "remat itself")
         }
     }
+
+    var stableHLO: StableHLORule { .composite { try program.evaluate($0) } }
 }
 
 /// The identity, which no other operation is equal to: what depends on it is not shared with what does not.
@@ -64,6 +66,8 @@ struct Barrier: Primitive {
     }
 
     var lowering: LoweringRule { .view { layout, _, _ in layout } }
+
+    var stableHLO: StableHLORule { .identity }
 }
 
 /// A function whose intermediate values are computed again in the backward pass. Made by `remat`.

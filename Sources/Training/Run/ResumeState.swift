@@ -62,13 +62,7 @@ struct ResumeState: Sendable {
         guard state["spec_digest"]?.stringValue == specDigest else {
             throw ResumeState.corrupt("it belongs to another spec")
         }
-        var transforms: [FittedTransform] = []
-        for entry in state["transforms"]?.entries?.map(\.value) ?? state["transforms"]?.listValue ?? [] {
-            guard let text = entry.stringValue, let json = try? JSONValue(parsing: Array(text.utf8)),
-                let transform = FittedTransform(json: json)
-            else { throw ResumeState.corrupt("a transform that cannot be read") }
-            transforms.append(transform)
-        }
+        let transforms = try ResumeState.transforms(of: state)
         finishedSteps = try integer("finished_steps")
         epoch = try integer("epoch")
         batchInEpoch = try integer("batch_in_epoch")
@@ -77,6 +71,18 @@ struct ResumeState: Sendable {
         self.transforms = transforms
         callbacks = state["callbacks"].flatMap { $0.entries == nil ? nil : $0 }
         self.specDigest = specDigest
+    }
+
+    /// What the transforms of a run have learned.
+    static func transforms(of state: StateDict) throws(TrainingFailure) -> [FittedTransform] {
+        var transforms: [FittedTransform] = []
+        for entry in state["transforms"]?.entries?.map(\.value) ?? state["transforms"]?.listValue ?? [] {
+            guard let text = entry.stringValue, let json = try? JSONValue(parsing: Array(text.utf8)),
+                let transform = FittedTransform(json: json)
+            else { throw ResumeState.corrupt("a transform that cannot be read") }
+            transforms.append(transform)
+        }
+        return transforms
     }
 
     static func corrupt(_ detail: String) -> TrainingFailure {

@@ -3,12 +3,13 @@ import Datasets
 import JobSpec
 import Linen
 import Optax
+import Serialization
 import TensorEngine
 
 /// What a spec trains, built from its model, loss, metrics and optimizer.
 struct TrainingPrograms {
     private let spec: JobSpec
-    private let model: Model
+    let model: Model
     private let loss: BatchScore
     /// In the order of the spec.
     let metrics: [Metric]
@@ -86,10 +87,50 @@ struct TrainingPrograms {
     private func evaluatedVariables(of state: TrainState) throws -> FrozenDict {
         var variables = variables(of: state)
         let optimizerState = PlateauScale.optimizerState(state.optState, spec.callbacks)
-        if spec.optimizer.name.hasPrefix("schedule_free"), optimizerState["z"] != nil {
+        if evaluatesAtAverage, optimizerState["z"] != nil {
             variables["params"] = try scheduleFreeEvaluationParams(optimizerState, .dictionary(state.params))
         }
         return variables
+    }
+
+    private var evaluatesAtAverage: Bool { spec.optimizer.name.hasPrefix("schedule_free") }
+
+    /// The variables that the model of a checkpoint is used with. Only what they need is read.
+    ///
+    /// - Parameter file: a TrainState, as Flax or a run has written it.
+    /// - Throws: `SpecErrors` (checkpoint_incompatible) where it is another model's.
+    func evaluatedVariables(ofFile file: StateDict) throws -> FrozenDict {
+        var state = try evalShape(initialState, try PRNGKey(seed: spec.seed))
+        func restored(_ part: String) throws -> Tree {
+            let template = state.tree[part] ?? .none
+            func misfit(_ detail: String) -> SpecErrors {
+                SpecErrors(problems: [
+                    SpecProblem(
+                        code: "checkpoint_incompatible", pointer: "#/model",
+                        detail: "the checkpoint is not one of this model: \(part): \(detail)")
+                ])
+            }
+            guard let value = file[part] else { throw misfit("is missing") }
+            let tree: Tree
+            do {
+                tree = try fromStateDict(template, value)
+            } catch let error as SerializationError {
+                throw misfit("\(error)")
+            }
+            if let difference = template.structureDifference(from: tree) { throw misfit(difference) }
+            for (mine, theirs) in zip(template.leavesWithPaths(), tree.leavesWithPaths())
+            where mine.tensor.type != theirs.tensor.type {
+                throw misfit("\(mine.path) is \(theirs.tensor.type), and \(mine.tensor.type) in the model")
+            }
+            return tree
+        }
+        state.params = try restored("params").dictionary ?? state.params
+        for index in state.collections.indices {
+            state.collections[index].variables =
+                try restored(state.collections[index].name).dictionary ?? state.collections[index].variables
+        }
+        if evaluatesAtAverage { state.optState = try restored("opt_state") }
+        return try evaluatedVariables(of: state)
     }
 
     // MARK: Programs

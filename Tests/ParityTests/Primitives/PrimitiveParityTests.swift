@@ -28,23 +28,9 @@ struct PrimitiveParityTests {
     }
 
     private func check(_ parityCase: ParityCase) throws {
-        let config = parityCase.config
-        let name = config["op"]?.stringValue ?? ""
-        let inputs = try (parityCase.inputs["args"]?.arrayValue ?? []).map { try $0.tensor() }
-        let keywords = config["kwargs"] ?? [:]
-        let weak = try (config["weak"]?.objectValue ?? [:]).map {
-            (Int($0.key) ?? 0, try PrimitiveCall.number($0.value))
-        }
-        .sorted { $0.0 < $1.0 }
-        let function = try config["fn"].map {
-            try ExpressionFunction($0).transformed(by: config["transforms"]?.arrayValue ?? [])
-        }
-        func run(_ tensors: [Tensor]) throws -> [Tensor] {
-            if let function { return try function(tensors.map { .tensor($0) }).leaves }
-            var operands: [any TensorConvertible] = tensors
-            for (position, number) in weak { operands.insert(number, at: position) }
-            return try PrimitiveCall(name: name, operands: operands, keywords: keywords).results()
-        }
+        let primitiveCase = try PrimitiveCase(parityCase)
+        let inputs = primitiveCase.inputs
+        let run = primitiveCase.results
         let outputs = try run(inputs)
         if parityCase.expectsError { return }
         let expected = try parityCase.expected.member("out").arrayValue ?? []
@@ -54,15 +40,8 @@ struct PrimitiveParityTests {
                 excusingSubnormals(got, want, inputs), want, parityCase.tolerance, "out \(index)")
         }
         guard let gradients = parityCase.expected["grads"]?.arrayValue, !gradients.isEmpty else { return }
-        let positions = config["wrt"]?.integers ?? []
         let cotangents = try (parityCase.inputs["ct"]?.arrayValue ?? []).map { try $0.tensor() }
-        let (_, pullback) = try vjp(
-            { (variables: [Tensor]) in
-                var tensors = inputs
-                for (variable, position) in zip(variables, positions) { tensors[position] = variable }
-                return try run(tensors).filter(\.dtype.isFloating)
-            }, positions.map { inputs[$0] })
-        for (index, (got, want)) in zip(try pullback(cotangents), gradients).enumerated() {
+        for (index, (got, want)) in zip(try primitiveCase.gradients(cotangents), gradients).enumerated() {
             try expectClose(got, want, parityCase.tolerance, "gradient \(index)")
         }
     }

@@ -37,6 +37,22 @@ struct Cholesky: Primitive {
                 runCholesky, reads: outputs, writes: outputs)
         }
     }
+
+    /// XLA leaves anything in the upper triangle, and NaN from the first column on that has no root.
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let lower = ", lower = true"
+            let factor = writer.write(
+                "stablehlo.cholesky", operation.operands, lower, as: operation.results[0])
+            return try writer.composite([factor]) { operands in
+                let roots = try diagonal(operands[0], axis1: -2, axis2: -1)
+                let hasRoots = try all(equal(roots, roots), axes: [-1])
+                let mask = try broadcastInDim(
+                    hasRoots, shape: operands[0].shape, dimensions: Array(0..<hasRoots.rank))
+                return [try tril(select(mask, operands[0], full([], .nan, dtype: operands[0].dtype)))]
+            }
+        }
+    }
 }
 
 private struct CholeskyStep {

@@ -59,6 +59,8 @@ struct LU: Primitive {
             builder.copy(matrix.matrixTransposed, to: outputs[0])
         }
     }
+
+    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
 }
 
 private struct LUStep {
@@ -156,6 +158,26 @@ struct LUSolve: Primitive {
                     lu: Place(lu), permutation: Place(permutation), b: Place(b), scratch: Place(scratch),
                     x: Place(outputs[0])),
                 runLUSolve, reads: [lu, permutation, b], writes: outputs + [scratch])
+        }
+    }
+
+    var stableHLO: StableHLORule {
+        .composite { operands in
+            let (lu, permutation, b) = (operands[1], operands[2], operands[3])
+            let lower = TriangularSolve(isLower: true, isTransposed: isTransposed, isUnitDiagonal: true)
+            let upper = TriangularSolve(isLower: false, isTransposed: isTransposed)
+            func rows(_ order: Tensor) throws -> Tensor {
+                try broadcastInDim(order, shape: b.shape, dimensions: Array(0..<order.rank))
+            }
+            guard isTransposed else {
+                let permuted = try TakeAlongAxis(axis: b.rank - 2, mode: .clamp)(b, rows(permutation))
+                return [try upper(lu, lower(lu, permuted))]
+            }
+            let solved = try lower(lu, upper(lu, b))
+            return [
+                try ScatterAddAlongAxis(axis: b.rank - 2, size: b.shape[b.rank - 2])(
+                    solved, rows(permutation))
+            ]
         }
     }
 }

@@ -59,6 +59,8 @@ struct QR: Primitive {
                 spk_run_qr, reads: [matrix], writes: [q, r, work])
         }
     }
+
+    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
 }
 
 /// Which parts of Q and R `qr` gives for `x[…, m, n]`.

@@ -111,6 +111,8 @@ struct SVD: Primitive {
             }
         }
     }
+
+    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
 }
 
 private struct SVDStep {

@@ -49,6 +49,8 @@ struct SymmetricEigen: Primitive {
             builder.copy(vectors.matrixTransposed, to: outputs[1])
         }
     }
+
+    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
 }
 
 private struct EigenStep {

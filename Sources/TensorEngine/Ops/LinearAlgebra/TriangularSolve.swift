@@ -69,6 +69,16 @@ struct TriangularSolve: Primitive {
                 runTriangularSolve, reads: [a] + outputs, writes: outputs)
         }
     }
+
+    var stableHLO: StableHLORule {
+        .custom { writer, operation in
+            let transpose = "#stablehlo<transpose \(isTransposed ? "TRANSPOSE" : "NO_TRANSPOSE")>"
+            return try writer.writeGeneric(
+                "stablehlo.triangular_solve", operation.operands,
+                "left_side = \(isLeft), lower = \(isLower), transpose_a = \(transpose), unit_diagonal = \(isUnitDiagonal)",
+                as: operation.results)
+        }
+    }
 }
 
 private struct TriangularSolveStep {

@@ -48,13 +48,14 @@ let package = Package(
 
         // The engine and what is written on it.
         library("Hashing", ["CCrypto"]),
+        library("FileFormats"),
         library("Protobuf"),
         library("TensorEngine", ["CKernels", "COpenBLAS"]),
         library("Linen", ["TensorEngine", "Hashing"]),
         library("Optax", ["TensorEngine"]),
-        library("Serialization", ["TensorEngine", "Hashing", "Protobuf", "CLinux"]),
+        library("Serialization", ["TensorEngine", "Hashing", "FileFormats", "Protobuf", "CLinux"]),
         library("JobSpec", [orderedCollections]),
-        library("Datasets", ["JobSpec", "Hashing", orderedCollections]),
+        library("Datasets", ["JobSpec", "Hashing", "FileFormats", orderedCollections]),
         library(
             "Training",
             ["TensorEngine", "Linen", "Optax", "Serialization", "JobSpec", "Datasets", "CLinux", "Hashing"]),

@@ -10,6 +10,9 @@ enum Schema {
         migrator.registerMigration("2 metrics, checkpoints") { try $0.execute(sql: metrics) }
         migrator.registerMigration("3 datasets, idempotency, tombstones") { try $0.execute(sql: datasets) }
         migrator.registerMigration("4 imported checkpoints") { try $0.execute(sql: imports) }
+        migrator.registerMigration("5 checkpoints that jobs start from") {
+            try $0.execute(sql: startingCheckpoints)
+        }
         return migrator
     }
 
@@ -186,6 +189,15 @@ enum Schema {
         CREATE INDEX checkpoints_by_job ON checkpoints(job, ordinal);
         CREATE UNIQUE INDEX checkpoints_committed ON checkpoints(job, step) WHERE status = 'committed';
         CREATE INDEX checkpoints_unfinished ON checkpoints(ordinal) WHERE status = 'deleting';
+        """
+
+    private static let startingCheckpoints = """
+        CREATE TABLE job_checkpoints (
+            checkpoint TEXT NOT NULL,
+            job INTEGER NOT NULL REFERENCES jobs(ordinal) ON DELETE CASCADE,
+            PRIMARY KEY (checkpoint, job)
+        ) WITHOUT ROWID;
+        CREATE INDEX job_checkpoints_by_job ON job_checkpoints(job);
         """
 
     private static let datasets = """

@@ -36,8 +36,12 @@ extension WriteTransaction {
         return (try ImportRow.decode(row), true)
     }
 
-    /// The file goes after the commit.
+    /// The file goes after the commit. Refused while a job is to start from the checkpoint.
     package func deleteImport(_ checkpoint: ImportedCheckpoint) throws {
+        let users = try users(ofCheckpoint: checkpoint.id)
+        guard users.isEmpty else {
+            throw StoreError.referenced(kind: "checkpoint", id: checkpoint.id, by: users)
+        }
         try execute("DELETE FROM imported_checkpoints WHERE ordinal = ?", [checkpoint.ordinal])
         try addTombstone(kind: "checkpoint", id: checkpoint.id, reason: "deleted by request")
         let place = folder.importedState(checkpoint.id)

@@ -57,7 +57,8 @@ struct WorkerProtocolTests {
             CheckpointReport(
                 step: 440, folder: "/f/step-000440", stateSHA256: "aa", stateBytes: 1, resumeSHA256: "bb",
                 resumeBytes: 2, metrics: ["validation/accuracy": 0.97], cause: .periodic)),
-        .stopped(step: 3), .cancelled(step: 4), .done(step: 880, metrics: ["train/loss": 0.1]),
+        .stopped(step: 3), .cancelled(step: 4), .done(step: 880, metrics: ["train/loss": 0.1], reason: nil),
+        .done(step: 440, metrics: [:], reason: "stop_when: train/loss is 0.1, below 0.2"),
         .failed(
             FailureReport(
                 code: "nonfinite_loss", detail: "x", step: 3, retryable: false,

@@ -18,8 +18,10 @@ import safetensors.numpy
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from _models import VAE
-from _presets import PRESETS, digits_file, pixels, text_file
+import _data
+from _data import FILES
+from _models import VAE, preset
+from _presets import PRESETS, labelled
 from _spindle import Server, check
 
 tf.get_logger().setLevel("ERROR")
@@ -147,7 +149,7 @@ def baked(server, spec):
     data = {**spec["data"], "transforms": ["standardize"]}
     job = server.train({**spec, "name": "standardized", "data": data})
     checkpoint = job["checkpoint"]["id"]
-    table = pixels * np.float32(16)
+    table = _data.load(labelled)[0]["train"][0] * np.float32(16)
     deviation = table.std(0, dtype=np.float64)
     standardized = ((table - table.mean(0, dtype=np.float64)) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
     plain = onnx(server, checkpoint)(standardized[:64])
@@ -166,7 +168,7 @@ def baked_characters(server, spec, tokens):
     """A language model that takes code points; the text is ASCII."""
     job = server.train({**spec, "name": "characters"})
     checkpoint = job["checkpoint"]["id"]
-    text = text_file.read_text()
+    text = FILES["scripture"][0].read_text()
     alphabet = sorted(set(text))
     characters = np.array([[ord(alphabet[token]) for token in row] for row in tokens[:5]], dtype=np.int32)
     plain = onnx(server, checkpoint)(tokens[:5])
@@ -198,10 +200,12 @@ def tensorboard(server, job):
 
 def main():
     server = Server(sys.argv[1])
-    server.upload("digits", digits_file)
-    server.upload("scripture", text_file, "text/plain")
-    for module, data, loss, model, (x, _) in PRESETS:
+    for name in ("digits", "scripture"):
+        server.upload(name, *FILES[name])
+    for module, data, loss in PRESETS:
         name = module["type"]
+        loaded, vocabulary = _data.load(data)
+        model, x = preset(module, vocabulary), loaded["train"][0]
         spec = {
             "name": name, "model": module, "data": {**data, "batch_size": 8, "shuffle": "none"}, "loss": loss,
             "optimizer": {"type": "adam", "learning_rate": 0.01}, "budget": {"steps": 20},

@@ -67,7 +67,7 @@ package enum SchemaCatalog {
             P("budget", .map(.any)),
             P("evaluation", .map(.any), required: false),
             P("checkpoint", .map(.any), required: false),
-            P("callbacks", .array(.map(.any)), required: false),
+            P("callbacks", .array(.oneOf([.string(), .map(.any)])), required: false),
             P("retry", .map(.any), required: false),
             P("init", .map(.any), required: false),
         ], closed: true)

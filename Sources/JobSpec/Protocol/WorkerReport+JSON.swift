@@ -21,8 +21,11 @@ extension WorkerReport {
         case .checkpoint(let checkpoint): checkpoint.json
         case .stopped(let step): ["type": "stopped", "step": JSONValue(step)]
         case .cancelled(let step): ["type": "cancelled", "step": JSONValue(step)]
-        case .done(let step, let metrics):
-            ["type": "done", "step": JSONValue(step), "metrics": JSONValue(numbers: metrics)]
+        case .done(let step, let metrics, let reason):
+            [
+                "type": "done", "step": JSONValue(step), "metrics": JSONValue(numbers: metrics),
+                "reason": reason.map(JSONValue.string) ?? .null,
+            ]
         case .failed(let failure):
             [
                 "type": "failed", "code": .string(failure.code), "detail": .string(failure.detail),
@@ -59,7 +62,9 @@ extension WorkerReport {
         case "stopped": self = .stopped(step: try reader.integer("step"))
         case "cancelled": self = .cancelled(step: try reader.integer("step"))
         case "done":
-            self = .done(step: try reader.integer("step"), metrics: try reader.numbers("metrics"))
+            self = .done(
+                step: try reader.integer("step"), metrics: try reader.numbers("metrics"),
+                reason: reader.optional("reason") == nil ? nil : try reader.string("reason"))
         case "failed":
             self = .failed(
                 FailureReport(

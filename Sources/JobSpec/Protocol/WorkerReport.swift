@@ -130,7 +130,8 @@ package enum WorkerReport: Sendable, Hashable {
     case checkpoint(CheckpointReport)
     case stopped(step: Int)
     case cancelled(step: Int)
-    case done(step: Int, metrics: OrderedDictionary<String, Double>)
+    /// `reason` says why training ended before its budget was used up.
+    case done(step: Int, metrics: OrderedDictionary<String, Double>, reason: String?)
     case failed(FailureReport)
     case written(WrittenFile)
     /// An export or import that cannot be: what is wrong with the model or the file.

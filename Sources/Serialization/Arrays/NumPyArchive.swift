@@ -1,4 +1,5 @@
 // The npz format: a zip archive of npy files.
+import FileFormats
 import TensorEngine
 
 /// The bytes of an npz file with these arrays, as `numpy.savez` writes it: not compressed, and the same for the same arrays.

@@ -27,8 +27,10 @@ struct ONNXGraph {
         for name in arguments + outputs where names.make(name) != name {
             throw SerializationError(
                 .unsupported, "ONNXModel",
-                expected: "parameters, inputs and outputs with different names of ASCII letters, digits and /_-.",
-                got: "'\(name)'", fix: "ONNX has one name for each value of a graph: rename the input or output.")
+                expected:
+                    "parameters, inputs and outputs with different names of ASCII letters, digits and /_-.",
+                got: "'\(name)'",
+                fix: "ONNX has one name for each value of a graph: rename the input or output.")
         }
         for (value, name) in zip(graph.inputs, arguments) { references[value] = name }
         for (value, tensor) in graph.constants { references[value] = constant(tensor) }
@@ -74,7 +76,7 @@ struct ONNXGraph {
 
     mutating func constant(_ tensor: Tensor) -> String {
         let name = names.make("constant")
-        initializers.append(ONNXInitializer(name: name, tensor: tensor))
+        initializers.append(ONNXInitializer(name: name, type: tensor.type, array: .tensor(tensor)))
         return name
     }
 

@@ -31,7 +31,7 @@ public enum SavedModel {
         let data = try CheckpointFile(creating: "\(folder)/variables/variables.data-00000-of-00001")
         var bundle = TensorBundle(data: CheckpointFileSink(file: data))
         for parameter in model.parameters {
-            try bundle.append(ObjectGraph.checkpointKey(parameter.path), parameter.tensor)
+            try bundle.append(ObjectGraph.checkpointKey(parameter.path), parameter)
         }
         try bundle.append(ObjectGraph.checkpointEntry, text: contents.objects.trackable())
         _ = try data.finish()
@@ -69,7 +69,9 @@ struct SavedModelContents {
 
     // MARK: The function
 
-    private static func argumentName(_ input: InferenceModel.Port) -> String { "input_\(input.name.lowercased())" }
+    private static func argumentName(_ input: InferenceModel.Port) -> String {
+        "input_\(input.name.lowercased())"
+    }
 
     private static func function(
         of model: InferenceModel, _ inputs: [InferenceModel.Port], _ outputs: [InferenceModel.Port],
@@ -83,10 +85,10 @@ struct SavedModelContents {
         var nodes: [TensorFlowNode] = []
         var parameters: [String] = []
         for (index, parameter) in model.parameters.enumerated() {
-            let type = TensorFlowType(parameter.tensor.dtype)
+            let type = TensorFlowType(parameter.type.dtype)
             let argument = TensorFlowFunction.Argument(
                 name: "variable_\(index)", type: .resource, shape: [], callerName: parameter.path,
-                variable: (type, parameter.tensor.shape.dimensions))
+                variable: (type, parameter.type.shape.dimensions))
             arguments.append(argument)
             let name = "read_variable_\(index)"
             nodes.append(
@@ -120,7 +122,7 @@ struct SavedModelContents {
             return (graph.nodes, try graph.graph.outputs.map { try graph.reference($0) })
         case .stablehlo:
             let text = try model.program.stableHLO(inputNames: model.parameters.map(\.path))
-            let types = model.parameters.map(\.tensor.dtype) + model.inputs.map(\.dtype)
+            let types = model.parameters.map(\.type.dtype) + model.inputs.map(\.dtype)
             let name = "xla_call_module"
             let node = TensorFlowNode(
                 name, "XlaCallModule", operands,
@@ -149,18 +151,17 @@ struct SavedModelContents {
         "\(ObjectGraph.signatureName)_\(input.name)"
     }
 
-
     /// Variables, the call of the function, and the operations that restore and save the variables.
     private func nodes() -> [TensorFlowNode] {
         var nodes: [TensorFlowNode] = []
-        let types = model.parameters.map { TensorFlowType($0.tensor.dtype) }
+        let types = model.parameters.map { TensorFlowType($0.type.dtype) }
         for (parameter, node) in zip(model.parameters, variableNodes) {
             nodes.append(
                 TensorFlowNode(
                     node, "VarHandleOp", [],
                     [
-                        "dtype": .type(TensorFlowType(parameter.tensor.dtype)),
-                        "shape": .shape(parameter.tensor.shape.dimensions),
+                        "dtype": .type(TensorFlowType(parameter.type.dtype)),
+                        "shape": .shape(parameter.type.shape.dimensions),
                         "shared_name": .text(node),
                     ]))
         }

@@ -22,8 +22,9 @@ work="$(mktemp -d)"
 pidfile="$work/server.pid"
 trap 'stop_recorded "$pidfile" 20 > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
 # The tests write what they export, with inputs and outputs.
-say "-- exports of graphs"
-SPINDLE_GRAPH_EXPORTS="$work/graphs" swift test --filter GraphExportTests > "$work/exports.log" 2>&1 \
+say "-- exports of graphs, StableHLO of every primitive"
+SPINDLE_GRAPH_EXPORTS="$work/graphs" SPINDLE_STABLEHLO_CASES="$work/stablehlo" \
+    swift test --filter 'GraphExportTests|StableHLO' > "$work/exports.log" 2>&1 \
     || { tail -n 40 "$work/exports.log"; die "the exports could not be written"; }
 
 launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public none || exit 1
@@ -31,9 +32,11 @@ launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public no
 export JAX_PLATFORMS=cpu
 for script in deploy/interop/[!_]*.py; do
     say "-- $(basename "$script")"
+    limit=600
     case "$script" in
         */graphs.py) subject="$work/graphs" ;;
+        */stablehlo.py) subject="$work/stablehlo" limit=900 ;;
         *) subject="$server_url" ;;
     esac
-    timeout 600 "$environment/bin/python" "$script" "$subject"
+    timeout "$limit" "$environment/bin/python" "$script" "$subject"
 done

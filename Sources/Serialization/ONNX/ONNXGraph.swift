@@ -24,11 +24,9 @@ struct ONNXGraph {
     ///   - outputs: the names of the graph's outputs.
     init(_ graph: OperatorGraph, arguments: [String], outputs: [String]) throws {
         self.graph = graph
-        for name in arguments + outputs where names.make(name) != name {
+        for name in arguments + outputs where !names.take(name) {
             throw SerializationError(
-                .unsupported, "ONNXModel",
-                expected:
-                    "parameters, inputs and outputs with different names of ASCII letters, digits and /_-.",
+                .unsupported, "ONNXModel", expected: "parameters, inputs and outputs of different names",
                 got: "'\(name)'",
                 fix: "ONNX has one name for each value of a graph: rename the input or output.")
         }

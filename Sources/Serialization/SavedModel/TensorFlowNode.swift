@@ -16,7 +16,7 @@ struct TensorFlowNode {
         case integers([Int])
         case flag(Bool)
         case tensor(Tensor)
-        case strings([String])
+        case textTensor([String])
         case function(String)
     }
 
@@ -67,11 +67,11 @@ extension TensorFlowNode.Attribute {
                 proto.message(2) { TensorFlowType.encode(tensor.shape.dimensions, to: &$0) }
                 try proto.bytes(4, of: .tensor(tensor))
             }
-        case .strings(let strings):
+        case .textTensor(let texts):
             message.message(8) { proto in
                 proto.integer(1, TensorFlowType.string.rawValue)
-                proto.message(2) { TensorFlowType.encode([strings.count], to: &$0) }
-                for string in strings { proto.string(8, string) }
+                proto.message(2) { TensorFlowType.encode([texts.count], to: &$0) }
+                for text in texts { proto.string(8, text) }
             }
         }
     }

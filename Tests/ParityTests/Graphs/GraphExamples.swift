@@ -56,7 +56,9 @@ struct GraphExample {
         ) { variables, x in
             let seen = try model.apply(
                 variables, x, mutable: .none, training: false, captureIntermediates: true)
-            return try ["mean", "logvar"].map { try seen.updates.tensor(at: "intermediates/\($0)/__call__/0") }
+            return try ["mean", "logvar"].map {
+                try seen.updates.tensor(at: "intermediates/\($0)/__call__/0")
+            }
         }
     }
 
@@ -88,7 +90,8 @@ struct GraphExample {
                 "cnn", CNN(classes: 10, features: [8, 16], denseFeatures: [32]), image, output: "logits"),
             try GraphExample(
                 "cnn_max", CNN(classes: 10, features: [8], denseFeatures: [], pooling: .maximum), image),
-            try GraphExample("resnet", ResNet(classes: 10, stageSizes: [1, 1], filters: 8, stem: .small), image),
+            try GraphExample(
+                "resnet", ResNet(classes: 10, stageSizes: [1, 1], filters: 8, stem: .small), image),
             try GraphExample(
                 "resnet_imagenet", ResNet(classes: 5, stageSizes: [1, 1], filters: 4, bottleneck: true),
                 .init("image", .float32, [32, 32, 3])),

@@ -1,4 +1,4 @@
-// Models that do nothing sensible but contain the operations that presets do not: each is judged by real software as they are.
+// Models that do nothing sensible but contain the operations that presets do not: real software judges them as it does presets.
 import Linen
 import Serialization
 import TensorEngine
@@ -8,7 +8,8 @@ extension GraphExample {
         var special = try elementwise("operations_special", specialFunctions)
         special.hasONNX = false
         return [
-            try elementwise("operations_elementwise", commonFunctions), special, try convolutions(), try windows(),
+            try elementwise("operations_elementwise", commonFunctions), special, try convolutions(),
+            try windows(),
             try rearranging(), try reading(), try reducing(),
         ]
     }
@@ -41,13 +42,16 @@ extension GraphExample {
 
     private static let commonFunctions: [Function] = [
         { x in try -x }, { x in try abs(x) }, { x in try sign(x) }, { x in try square(x) },
-        { x in try sqrt(abs(x)) }, { x in try rsqrt(abs(x) + 0.1) }, { x in try exp(x) }, { x in try exp2(x) },
-        { x in try expm1(x) }, { x in try log(abs(x) + 0.1) }, { x in try log1p(abs(x)) }, { x in try relu(x) },
+        { x in try sqrt(abs(x)) }, { x in try rsqrt(abs(x) + 0.1) }, { x in try exp(x) },
+        { x in try exp2(x) },
+        { x in try expm1(x) }, { x in try log(abs(x) + 0.1) }, { x in try log1p(abs(x)) },
+        { x in try relu(x) },
         { x in try sin(x) }, { x in try cos(x) }, { x in try tan(x / 4) }, { x in try asin(tanh(x)) },
         { x in try acos(tanh(x)) }, { x in try atan(x) }, { x in try sinh(x) }, { x in try cosh(x) },
         { x in try asinh(x) }, { x in try acosh(abs(x) + 1.5) }, { x in try atanh(tanh(x) / 2) },
         { x in try logistic(x) }, { x in try erf(x) }, { x in try erfc(x) }, { x in try ndtr(x) },
-        { x in try floor(x * 3) }, { x in try ceil(x * 3) }, { x in try round(x * 2) }, { x in try trunc(x * 3) },
+        { x in try floor(x * 3) }, { x in try ceil(x * 3) }, { x in try round(x * 2) },
+        { x in try trunc(x * 3) },
         { x in try integerPow(x, 5) }, { x in try integerPow(abs(x) + 1, -2) }, { x in try softplus(x * 20) },
         { x in try pow(abs(x), x) }, { x in try maximum(x, 0.25) }, { x in try minimum(x, square(x)) },
         { x in try rem(x * 5, 2) }, { x in try mod(x * 5, 2) }, { x in try selu(x) }, { x in try gelu(x) },
@@ -58,7 +62,8 @@ extension GraphExample {
     ]
 
     private static let specialFunctions: [Function] = [
-        { x in try erfInv(tanh(x) / 2) }, { x in try lgamma(abs(x) + 0.5) }, { x in try digamma(abs(x) + 0.5) },
+        { x in try erfInv(tanh(x) / 2) }, { x in try lgamma(abs(x) + 0.5) },
+        { x in try digamma(abs(x) + 0.5) },
         { x in try atan2(x, x + 1) }, { x in try xlogy(x, abs(x) + 0.1) }, { x in try xlog1py(x, abs(x)) },
         { x in try i0e(x) }, { x in try i1e(x) }, { x in try ndtri(logistic(x)) },
         { x in try and((x * 50).astype(.int32), 12).astype(.float32) },
@@ -98,7 +103,8 @@ extension GraphExample {
                 },
                 convolution("plain") {
                     try convGeneralDilated(
-                        $0, $1, strides: [1, 1], padding: .explicit([(low: -1, high: 0), (low: 0, high: -1)]),
+                        $0, $1, strides: [1, 1],
+                        padding: .explicit([(low: -1, high: 0), (low: 0, high: -1)]),
                         dimensionNumbers: last)
                 },
                 convolution("grouped") {
@@ -124,10 +130,13 @@ extension GraphExample {
     private static func windows() throws -> GraphExample {
         let functions: [Function] = [
             { x in try avgPool(x, windowShape: [3, 2], strides: [2, 2], padding: .same) },
-            { x in try avgPool(x, windowShape: [3, 3], strides: [2, 1], padding: .same, countsPadding: false) },
+            { x in
+                try avgPool(x, windowShape: [3, 3], strides: [2, 1], padding: .same, countsPadding: false)
+            },
             { x in
                 try maxPool(
-                    x, windowShape: [3, 3], strides: [2, 2], padding: .explicit([(low: 2, high: 1), (low: 0, high: 2)]))
+                    x, windowShape: [3, 3], strides: [2, 2],
+                    padding: .explicit([(low: 2, high: 1), (low: 0, high: 2)]))
             },
             { x in try maxPool(x, windowShape: [2, 2], strides: [2, 2], padding: .same) },
             { x in try minPool(x, windowShape: [2, 3]) },
@@ -149,7 +158,10 @@ extension GraphExample {
             { x in try concatenate([x, x * 2, square(x)], axis: 2) }, { x in try stack([x, -x], axis: 1) },
             { x in try pad(x, low: [0, 1, 0], high: [0, 2, 3], value: 0.5) },
             { x in try reshape(x, [-1, 6]) * 2 }, { x in try reshape(x, [x.shape[0] * 2, 2, 6]) },
-            { x in try x + iota(.float32, shape: x.shape, dimension: 0) + iota(.float32, shape: x.shape, dimension: 1) },
+            { x in
+                try x + iota(.float32, shape: x.shape, dimension: 0)
+                    + iota(.float32, shape: x.shape, dimension: 1)
+            },
             { x in try broadcastTo(expandDims(x, axis: 1), [x.shape[0], 3, 4, 6]) * 1.5 },
             { x in try tile(x, [1, 2, 1]) }, { x in try roll(x, shift: 2, axis: 2) },
             { x in try einsum("bij,bkj->bik", x, x) }, { x in try einsum("bij,bik->bjk", x, x) },
@@ -190,7 +202,10 @@ extension GraphExample {
             { x in try max(x, axes: [2]) - reshape(min(x, axes: [1, 2]), [-1, 1]) },
             { x in try prod(x, axes: [1]) }, { x in try argmax(x, axis: 1).astype(.float32) },
             { x in try argmin(x, axis: 2).astype(.float32) },
-            { x in try select(TensorEngine.any(greater(x, 1), axes: [2]), 1.0, 0.0) + TensorEngine.all(less(x, 1), axes: [2]).astype(.float32) },
+            { x in
+                try select(TensorEngine.any(greater(x, 1), axes: [2]), 1.0, 0.0)
+                    + TensorEngine.all(less(x, 0.5), axes: [2]).astype(.float32)
+            },
             { x in try cumsum(x, axis: 2) + cumsum(x, axis: 1, reverse: true) },
             { x in try logSumExp(x, axes: [1, 2]) }, { x in try variance(x, axes: [1]) },
         ]

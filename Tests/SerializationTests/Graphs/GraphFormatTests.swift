@@ -24,7 +24,9 @@ struct GraphFormatTests {
 
     private func sorting() throws -> InferenceModel {
         try model { x in
-            try ModulePath.$current.withValue("/Encoder_0/Sort_1") { try argsort(x, axis: -1).astype(.float32) }
+            try ModulePath.$current.withValue("/Encoder_0/Sort_1") {
+                try argsort(x, axis: -1).astype(.float32)
+            }
         }
     }
 
@@ -43,7 +45,9 @@ struct GraphFormatTests {
         try SavedModel.write(sorting(), to: folder.path("stablehlo"), ops: .stablehlo)
     }
 
-    @Test("an operation that TensorFlow has and ONNX does not is refused by ONNX, with its name and module path")
+    @Test(
+        "an operation that TensorFlow has and ONNX does not is refused by ONNX, with its name and module path"
+    )
     func refusedByONNX() throws {
         let folder = try TemporaryFolder()
         let written = try model { x in try ModulePath.$current.withValue("/Gamma_0") { try lgamma(x) } }
@@ -55,7 +59,9 @@ struct GraphFormatTests {
         #expect(error?.got.contains("lgamma") == true)
     }
 
-    @Test("names that other languages could not use as arguments are refused", arguments: ["", "2x", "a b", "ä"])
+    @Test(
+        "names that other languages could not use as arguments are refused",
+        arguments: ["", "2x", "a b", "ä"])
     func names(_ name: String) {
         #expect(throws: SerializationError.self) { try model(inputs: [name]) }
         #expect(throws: SerializationError.self) { try model(outputs: [name]) }

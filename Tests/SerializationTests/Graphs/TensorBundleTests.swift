@@ -1,4 +1,5 @@
 // The wire formats below SavedModel and ONNX, byte by byte.
+import Hashing
 import Protobuf
 import TensorEngine
 import Testing

@@ -18,11 +18,8 @@ extension BatchPolymorphicProgram {
     /// `Program.stableHLO`). The module has the attribute `jax.uses_shape_polymorphism`: readers refine it to the shapes of the
     /// arguments, as they do with modules of jax.export.
     public func stableHLO(name: String = "program", inputNames: [String] = []) throws -> String {
-        let isAllowed = name.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "_") || Character(UnicodeScalar(byte)).isLetter
-                || Character(UnicodeScalar(byte)).isNumber
-        }
-        guard !name.isEmpty, isAllowed, name.first?.isNumber == false else {
+        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_".utf8)
+        guard name.utf8.allSatisfy(allowed.contains), name.first?.isNumber == false else {
             throw TensorError(
                 .argument, "stableHLO", expected: "a module name of letters, digits and _", got: "'\(name)'")
         }

@@ -52,15 +52,17 @@ typedef struct {
     const float *a, *b, *init; // init may be NULL
     float *c;
     int64_t a_row, a_k, b_k, init_row, c_row, k;
-    int tail; // columns of the last vector
+    int64_t a_line, lines; // the chain goes on along A in `lines` more runs of k, each a_line behind the one before
+    int tail;              // columns of the last vector
 } micro_call;
 
 typedef void (*micro_kernel)(const micro_call *);
 
-/// C[rows x 16 vectors] = init + A[rows x k] * B[k x 16 vectors]. The last vector may have fewer columns (`partial`).
+/// C[rows x 16 vectors] = init + A[rows x k] * B[k x 16 vectors], k in one run or in several. The last vector may have fewer
+/// columns (`partial`).
 SPK_INLINE void micro(const int rows, const int vectors, const bool partial, const micro_call *call) {
     f32x16 sum[GEMM_ROWS][GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
-    const float *a = call->a, *b = call->b;
+    const float *b = call->b;
     const int64_t a_row = call->a_row, a_k = call->a_k, b_k = call->b_k;
     const int tail = call->tail;
 #define COLUMNS(v) (partial && (v) == vectors - 1)
@@ -80,22 +82,25 @@ SPK_INLINE void micro(const int rows, const int vectors, const bool partial, con
             for (int v = 0; v < vectors; v++) { sum[r][v] = (f32x16)(0.0f); }
         }
     }
-    for (int64_t k = call->k; k > 0; k--) {
-        f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            column[v] = COLUMNS(v) ? load_partial(b + 16 * v, tail) : LOAD16(f32x16, b, 16 * v);
-        }
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            f32x16 row = (f32x16)(a[r * a_row]);
+    for (int64_t line = 0; line <= call->lines; line++) {
+        const float *a = call->a + line * call->a_line;
+        for (int64_t k = call->k; k > 0; k--) {
+            f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
 #pragma clang loop unroll(full)
             for (int v = 0; v < vectors; v++) {
-                sum[r][v] = __builtin_elementwise_fma(row, column[v], sum[r][v]);
+                column[v] = COLUMNS(v) ? load_partial(b + 16 * v, tail) : LOAD16(f32x16, b, 16 * v);
             }
+#pragma clang loop unroll(full)
+            for (int r = 0; r < rows; r++) {
+                f32x16 row = (f32x16)(a[r * a_row]);
+#pragma clang loop unroll(full)
+                for (int v = 0; v < vectors; v++) {
+                    sum[r][v] = __builtin_elementwise_fma(row, column[v], sum[r][v]);
+                }
+            }
+            a += a_k;
+            b += b_k;
         }
-        a += a_k;
-        b += b_k;
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {

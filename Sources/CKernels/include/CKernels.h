@@ -161,8 +161,8 @@ typedef struct {
 
 /// out[g, n, o, f] = sum over taps t and channels c of x[g, n, position, c] * w[g, t, c, f] for each of `groups` groups, where
 /// position * input_dilation = o * stride + t * kernel_dilation - padding in each of three spatial dimensions (unused
-/// ones in front have size 1). Positions outside of x count as zeros; taps that fall between its elements
-/// (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
+/// ones in front have size 1). Positions outside of x count as zeros, or their taps are left out (which differs only where w is
+/// not finite); taps that fall between its elements (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
 /// feature (w), batch, feature (out), then the spatial ones.
 ///
 /// float32: every element is one chain of fused multiply-adds from 0, in the order (t, c), or (c, t) with channels_first.

@@ -74,17 +74,17 @@ import Testing
         let trained = try self.trained(try Self.example(name))
         let model = try TrainedModel(trained.source, bakesTransforms: false)
         let x = try Self.batch(model.input, rows: 3)
-        let whole = try model(model.variables, x)
+        let whole = try model(model.variables(), x)
         #expect(whole.count == model.outputNames.count)
         for row in 0..<3 {
-            let one = try model(model.variables, try Self.row(row, of: x))
+            let one = try model(model.variables(), try Self.row(row, of: x))
             for (all, alone) in zip(whole, one) {
                 let expected = try Self.row(row, of: all)
                 #expect(try expected.elements(as: Float.self) == alone.elements(as: Float.self))
             }
         }
         let graph = try model.inferenceModel()
-        #expect(graph.parameters.map(\.path) == model.variables.paths)
+        #expect(graph.parameters.map(\.path) == model.parameters.map(\.path))
         #expect(graph.program.isPolymorphic)
         #expect(graph.outputs.map(\.name) == (name == "vae" ? ["mean", "logvar"] : ["outputs"]))
     }
@@ -92,11 +92,11 @@ import Testing
     @Test("an export has the variables that its outputs need: running statistics, and no decoder")
     func neededVariables() throws {
         let resnet = try self.trained(try Self.example("resnet"))
-        let statistics = try TrainedModel(resnet.source, bakesTransforms: false).variables.paths
+        let statistics = try TrainedModel(resnet.source, bakesTransforms: false).parameters.map(\.path)
         #expect(statistics.contains("batch_stats/bn_init/mean"))
         let vae = try trained(try Self.example("vae"))
         #expect(
-            Set(try TrainedModel(vae.source, bakesTransforms: false).variables.paths)
+            Set(try TrainedModel(vae.source, bakesTransforms: false).parameters.map(\.path))
                 == Set(
                     ["Dense_0", "mean", "logvar"].flatMap { ["params/\($0)/bias", "params/\($0)/kernel"] }))
     }
@@ -109,7 +109,7 @@ import Testing
         let model = try TrainedModel(trained.source, bakesTransforms: false)
         let path = "params/Dense_0/kernel"
         let trainedAt = try NamedArrays(trained.state, separator: "/").tensor(path).doubles()
-        let exported = try model.variables.tensor(at: path).doubles()
+        let exported = try model.variables().tensor(at: path).doubles()
         #expect(exported != trainedAt)
         #expect(zip(exported, trainedAt).allSatisfy { abs($0 - $1) < 1 })
     }
@@ -138,8 +138,8 @@ import Testing
             of: try msgpackRestore(fileAt: try #require(trained.source.resumePath)))
         for transform in fitted { try transform.apply(to: &data) }
         guard case .float(let values) = data.inputs.values else { return }
-        let expected = try plain(plain.variables, try Tensor(values, shape: [2, 8, 8, 1]))
-        let got = try baked(baked.variables, raw)
+        let expected = try plain(plain.variables(), try Tensor(values, shape: [2, 8, 8, 1]))
+        let got = try baked(baked.variables(), raw)
         #expect(try got[0].elements(as: Float.self) == expected[0].elements(as: Float.self))
 
         // Without the resume file what the transforms have learned is learned again.
@@ -147,7 +147,7 @@ import Testing
         offline.resumePath = nil
         let again = try TrainedModel(offline, bakesTransforms: true)
         #expect(
-            try again(again.variables, raw)[0].elements(as: Float.self) == got[0].elements(as: Float.self))
+            try again(again.variables(), raw)[0].elements(as: Float.self) == got[0].elements(as: Float.self))
     }
 
     @Test("characters become tokens as the data's do, unknown ones too", arguments: [true, false])

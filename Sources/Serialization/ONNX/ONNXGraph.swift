@@ -74,7 +74,7 @@ struct ONNXGraph {
 
     mutating func constant(_ tensor: Tensor) -> String {
         let name = names.make("constant")
-        initializers.append(ONNXInitializer(name: name, tensor: tensor))
+        initializers.append(ONNXInitializer(name: name, type: tensor.type, array: .tensor(tensor)))
         return name
     }
 

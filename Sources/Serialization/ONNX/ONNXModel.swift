@@ -41,7 +41,7 @@ struct ONNXContents {
     private let model: InferenceModel
     /// The fields of the graph that are no initializers.
     private let graph: [UInt8]
-    private let initializers: [(header: [UInt8], tensor: Tensor)]
+    private let initializers: [(header: [UInt8], array: StateArray)]
 
     init(_ model: InferenceModel) throws {
         self.model = model
@@ -52,8 +52,8 @@ struct ONNXContents {
         // What the function does not read would only be warned about.
         let read = Set(nodes.nodes.flatMap(\.inputs))
         let parameters = model.parameters.filter { read.contains($0.path) }
-            .map { ONNXInitializer(name: $0.path, tensor: $0.tensor) }
-        initializers = (parameters + nodes.initializers).map { ($0.header, $0.tensor) }
+            .map { ONNXInitializer(name: $0.path, type: $0.type, array: $0.value) }
+        initializers = (parameters + nodes.initializers).map { ($0.header, $0.array) }
         var message = ProtobufWriter()
         for node in nodes.nodes { message.message(1) { node.encode(to: &$0) } }
         message.string(2, model.name)
@@ -63,15 +63,15 @@ struct ONNXContents {
     }
 
     /// The tag and length of an initializer, with the fields in front of its elements.
-    private func prefix(_ header: [UInt8], _ tensor: Tensor) -> [UInt8] {
+    private func prefix(_ header: [UInt8], _ array: StateArray) -> [UInt8] {
         var field = ProtobufWriter()
-        field.header(5, byteCount: header.count + tensor.type.byteCount)
+        field.header(5, byteCount: header.count + array.byteCount)
         return field.bytes + header
     }
 
     private var graphByteCount: Int {
         initializers.reduce(graph.count) {
-            $0 + prefix($1.header, $1.tensor).count + $1.tensor.type.byteCount
+            $0 + prefix($1.header, $1.array).count + $1.array.byteCount
         }
     }
 
@@ -96,9 +96,9 @@ struct ONNXContents {
     func write(to sink: inout some ByteSink) throws {
         try sink.write(head)
         try sink.write(graph)
-        for (header, tensor) in initializers {
-            try sink.write(prefix(header, tensor))
-            try sink.write(0..<tensor.type.byteCount, of: .tensor(tensor))
+        for (header, array) in initializers {
+            try sink.write(prefix(header, array))
+            try sink.write(0..<array.byteCount, of: array)
         }
     }
 }

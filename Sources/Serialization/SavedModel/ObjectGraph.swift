@@ -123,9 +123,9 @@ struct ObjectGraph {
         case .signatures: userObject("signature_map")
         case .variable(let parameter):
             saved.message(7) { variable in
-                variable.integer(1, TensorFlowType(parameter.tensor.dtype).rawValue)
+                variable.integer(1, TensorFlowType(parameter.type.dtype).rawValue)
                 variable.message(2) {
-                    TensorFlowType.encode(parameter.tensor.shape.dimensions, to: &$0)
+                    TensorFlowType.encode(parameter.type.shape.dimensions, to: &$0)
                 }
                 variable.bool(3, parameter.path.hasPrefix("params/"))
                 variable.string(6, parameter.path)

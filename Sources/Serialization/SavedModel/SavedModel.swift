@@ -30,7 +30,7 @@ public enum SavedModel {
         let data = try CheckpointFile(creating: "\(folder)/variables/variables.data-00000-of-00001")
         var bundle = TensorBundle(data: CheckpointFileSink(file: data))
         for parameter in model.parameters {
-            try bundle.append(ObjectGraph.checkpointKey(parameter.path), parameter.tensor)
+            try bundle.append(ObjectGraph.checkpointKey(parameter.path), parameter)
         }
         try bundle.append(ObjectGraph.checkpointEntry, text: contents.objects.trackable())
         _ = try data.finish()

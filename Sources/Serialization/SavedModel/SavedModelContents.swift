@@ -49,10 +49,10 @@ struct SavedModelContents {
         var nodes: [TensorFlowNode] = []
         var parameters: [String] = []
         for (index, parameter) in model.parameters.enumerated() {
-            let type = TensorFlowType(parameter.tensor.dtype)
+            let type = TensorFlowType(parameter.type.dtype)
             let argument = TensorFlowFunction.Argument(
                 name: "variable_\(index)", type: .resource, shape: [], callerName: parameter.path,
-                variable: (type, parameter.tensor.shape.dimensions))
+                variable: (type, parameter.type.shape.dimensions))
             arguments.append(argument)
             let name = "read_variable_\(index)"
             nodes.append(
@@ -86,7 +86,7 @@ struct SavedModelContents {
             return (graph.nodes, try graph.graph.outputs.map { try graph.reference($0) })
         case .stablehlo:
             let text = try model.program.stableHLO(inputNames: model.parameters.map(\.path))
-            let types = model.parameters.map(\.tensor.dtype) + model.inputs.map(\.dtype)
+            let types = model.parameters.map(\.type.dtype) + model.inputs.map(\.dtype)
             let name = "xla_call_module"
             let node = TensorFlowNode(
                 name, "XlaCallModule", operands,
@@ -118,14 +118,14 @@ struct SavedModelContents {
     /// Variables, the call of the function, and the operations that restore and save the variables.
     private func nodes() -> [TensorFlowNode] {
         var nodes: [TensorFlowNode] = []
-        let types = model.parameters.map { TensorFlowType($0.tensor.dtype) }
+        let types = model.parameters.map { TensorFlowType($0.type.dtype) }
         for (parameter, node) in zip(model.parameters, variableNodes) {
             nodes.append(
                 TensorFlowNode(
                     node, "VarHandleOp", [],
                     [
-                        "dtype": .type(TensorFlowType(parameter.tensor.dtype)),
-                        "shape": .shape(parameter.tensor.shape.dimensions),
+                        "dtype": .type(TensorFlowType(parameter.type.dtype)),
+                        "shape": .shape(parameter.type.shape.dimensions),
                         "shared_name": .text(node),
                     ]))
         }

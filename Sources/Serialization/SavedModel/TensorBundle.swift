@@ -12,14 +12,15 @@ struct TensorBundle<Data: ByteSink> {
 
     init(data: Data) { self.data = data }
 
-    mutating func append(_ name: String, _ tensor: Tensor) throws {
-        let array = StateArray.tensor(tensor)
+    mutating func append(_ name: String, _ parameter: InferenceModel.Parameter) throws {
         var checksum = CRC32C()
-        try array.withUnsafeBytes { checksum.update($0) }
-        try data.write(0..<array.byteCount, of: array)
+        try parameter.value.withUnsafeBytes {
+            checksum.update($0)
+            try data.write($0)
+        }
         append(
-            name, TensorFlowType(tensor.dtype), tensor.shape.dimensions, array.byteCount,
-            checksum.masked)
+            name, TensorFlowType(parameter.type.dtype), parameter.type.shape.dimensions,
+            parameter.type.byteCount, checksum.masked)
     }
 
     /// A scalar of type string: its length, the checksum of that, and then the bytes.

@@ -41,12 +41,14 @@ package struct TrainedModel {
     }
 
     package let name: String
-    /// Only those that the outputs depend on.
-    package let variables: FrozenDict
+    /// Only those that the outputs depend on. Their values stay in the checkpoint's file until they are asked for.
+    package let parameters: [InferenceModel.Parameter]
     package let input: Input
     package let outputNames: [String]
     private let model: Model
     private let transforms: BakedTransforms
+    /// The structure that the parameters are the leaves of.
+    private let template: FrozenDict
 
     /// - Parameter bakesTransforms: whether the model takes the data as it is in the job's files.
     /// - Throws: `SpecErrors` where the spec has problems, or the checkpoint is another model's.
@@ -71,17 +73,32 @@ package struct TrainedModel {
             input = Input(name: "inputs", dtype: types.inputs(rows: 1).dtype, shape: types.inputShape)
         }
         outputNames = model is VAE ? ["mean", "logvar"] : ["outputs"]
-        let state = try msgpackRestore(fileAt: source.statePath)
-        let all = try programs.evaluatedVariables(ofFile: state)
-        variables = try TrainedModel.used(all) { [model, transforms, input] variables in
+        let all = try programs.evaluatedParameters(of: try msgpackRestore(fileAt: source.statePath))
+        let needed = try TrainedModel.needed(all.template) { [model, transforms, input] variables in
             let x = try zeros(Shape([1] + input.shape), dtype: input.dtype)
             return try TrainedModel.outputs(model, transforms, variables, x)
         }
+        template = TrainedModel.pruned(all.template, "", needed)
+        parameters = all.parameters.filter { needed.contains($0.path) }
     }
 
-    /// The outputs for a batch, one for each of `outputNames`. What jit and exporters trace.
+    /// The variables with their values, in memory.
+    package func variables() throws -> FrozenDict {
+        try template.replacingLeaves(
+            parameters.map { try NamedArrays([($0.path, $0.value)]).tensor($0.path) })
+    }
+
+    /// The outputs for a batch, one for each of `outputNames`.
     package func callAsFunction(_ variables: FrozenDict, _ x: Tensor) throws -> [Tensor] {
         try TrainedModel.outputs(model, transforms, variables, x)
+    }
+
+    /// The model traced for any batch size, as the exporters of graphs take it.
+    package func inferenceModel() throws -> InferenceModel {
+        try InferenceModel(
+            name: name, parameters: parameters, inputs: [.init(input.name, input.dtype, Shape(input.shape))],
+            outputs: outputNames
+        ) { leaves, inputs in try self(try template.replacingLeaves(leaves), inputs[0]) }
     }
 
     private static func outputs(
@@ -95,21 +112,18 @@ package struct TrainedModel {
         return [code.mean, code.logVariance]
     }
 
-    /// The variables that a function's outputs depend on: not the decoder of a variational autoencoder.
-    private static func used(
+    /// The paths of the variables that a function's outputs depend on: not the decoder of a variational autoencoder.
+    private static func needed(
         _ variables: FrozenDict, _ function: (FrozenDict) throws -> [Tensor]
-    ) throws -> FrozenDict {
-        let program = try makeProgram(
-            { (leaves: [Tensor]) in
-                try function(variables.replacingLeaves(leaves))
-            }, variables.leaves)
+    ) throws -> Set<String> {
+        let program = try makeProgram(variables.leaves.map(\.type)) { leaves in
+            try function(variables.replacingLeaves(leaves))
+        }
         var needed = Set(program.outputs)
         for equation in program.equations.reversed() where !needed.isDisjoint(with: equation.outputs) {
             needed.formUnion(equation.inputs)
         }
-        let kept = Set(
-            zip(variables.paths, program.inputs).filter { needed.contains($0.1) }.map { $0.0 })
-        return pruned(variables, "", kept)
+        return Set(zip(variables.paths, program.inputs).filter { needed.contains($0.1) }.map { $0.0 })
     }
 
     private static func pruned(_ variables: FrozenDict, _ prefix: String, _ kept: Set<String>) -> FrozenDict {

@@ -95,42 +95,34 @@ struct TrainingPrograms {
 
     private var evaluatesAtAverage: Bool { spec.optimizer.name.hasPrefix("schedule_free") }
 
-    /// The variables that the model of a checkpoint is used with. Only what they need is read.
+    /// The variables that the model of a checkpoint is used with, by their paths, in the order of `template`'s leaves. They stay in the
+    /// file, unless they have to be computed from it.
     ///
     /// - Parameter file: a TrainState, as Flax or a run has written it.
     /// - Throws: `SpecErrors` (checkpoint_incompatible) where it is another model's.
-    func evaluatedVariables(ofFile file: StateDict) throws -> FrozenDict {
+    func evaluatedParameters(
+        of file: StateDict
+    ) throws -> (template: FrozenDict, parameters: [InferenceModel.Parameter]) {
         var state = try evalShape(initialState, try PRNGKey(seed: spec.seed))
-        func restored(_ part: String) throws -> Tree {
-            let template = state.tree[part] ?? .none
-            func misfit(_ detail: String) -> SpecErrors {
-                SpecErrors(problems: [
-                    SpecProblem(
-                        code: "checkpoint_incompatible", pointer: "#/model",
-                        detail: "the checkpoint is not one of this model: \(part): \(detail)")
-                ])
-            }
-            guard let value = file[part] else { throw misfit("is missing") }
-            let tree: Tree
-            do {
-                tree = try fromStateDict(template, value)
-            } catch let error as SerializationError {
-                throw misfit("\(error)")
-            }
-            if let difference = template.structureDifference(from: tree) { throw misfit(difference) }
-            for (mine, theirs) in zip(template.leavesWithPaths(), tree.leavesWithPaths())
-            where mine.tensor.type != theirs.tensor.type {
-                throw misfit("\(mine.path) is \(theirs.tensor.type), and \(mine.tensor.type) in the model")
-            }
-            return tree
+        let template = variables(of: state)
+        let arrays = StatePaths(file)
+        let parameters = try zip(template.paths, template.leaves).map { path, leaf in
+            try arrays.parameter(path, leaf.type)
         }
-        state.params = try restored("params").dictionary ?? state.params
-        for index in state.collections.indices {
-            state.collections[index].variables =
-                try restored(state.collections[index].name).dictionary ?? state.collections[index].variables
-        }
-        if evaluatesAtAverage { state.optState = try restored("opt_state") }
-        return try evaluatedVariables(of: state)
+        guard evaluatesAtAverage, state.optState["z"] != nil else { return (template, parameters) }
+        let loaded = try variables(of: state).replacingLeaves(
+            parameters.map { try NamedArrays([($0.path, $0.value)]).tensor($0.path) })
+        state.params = loaded["params"]?.dictionary ?? state.params
+        let paths = state.optState.leavesWithPaths(prefix: "opt_state")
+        state.optState = try state.optState.replacingLeaves(
+            paths.map { path, leaf in
+                try NamedArrays([(path, arrays.parameter(path, leaf.type).value)]).tensor(path)
+            })
+        let average = try evaluatedVariables(of: state)
+        return (
+            template,
+            zip(template.paths, average.leaves).map { InferenceModel.Parameter(path: $0, tensor: $1) }
+        )
     }
 
     // MARK: Programs

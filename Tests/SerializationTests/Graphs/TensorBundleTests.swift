@@ -46,39 +46,13 @@ struct ProtobufWriterTests {
     }
 }
 
-@Suite("CRC-32C")
-struct CRC32CTests {
-    private func checksum(_ pieces: [UInt8]...) -> CRC32C {
-        var checksum = CRC32C()
-        for piece in pieces { checksum.update(piece) }
-        return checksum
-    }
-
-    @Test("the values of RFC 3720, appendix B.4")
-    func knownValues() {
-        #expect(checksum([UInt8](repeating: 0, count: 32)).value == 0x8A91_36AA)
-        #expect(checksum([UInt8](repeating: 0xFF, count: 32)).value == 0x62A8_AB43)
-        #expect(checksum((0..<32).map { $0 }).value == 0x46DD_794E)
-        #expect(checksum((0..<32).reversed()).value == 0x113F_DB5C)
-        #expect(checksum(Array("123456789".utf8)).value == 0xE306_9283)
-    }
-
-    @Test("bytes in pieces of any length have the checksum of the whole")
-    func pieces() {
-        let bytes = (0..<100).map { UInt8(truncatingIfNeeded: $0 * 37) }
-        for cut in [1, 7, 8, 9, 63] {
-            #expect(checksum(Array(bytes[..<cut]), Array(bytes[cut...])).value == checksum(bytes).value)
-        }
-    }
-}
-
 @Suite("Tensor bundles")
 struct TensorBundleTests {
     @Test("index and data are, byte by byte, those that TensorFlow 2.21 writes")
     func sameAsTensorFlow() throws {
         var bundle = TensorBundle(data: RecordingSink())
-        try bundle.append("a/b", Tensor([1.5, -2] as [Float]))
-        try bundle.append("a/c", Tensor([7] as [Int32], shape: [1, 1]))
+        try bundle.append("a/b", .init(path: "a/b", tensor: Tensor([1.5, -2] as [Float])))
+        try bundle.append("a/c", .init(path: "a/c", tensor: Tensor([7] as [Int32], shape: [1, 1])))
         try bundle.append("text", text: Array("spindle".utf8))
         #expect(bundle.data.bytes == hex("0000c03f000000c00700000007a78d9d887370696e646c65"))
         // tf.raw_ops.SaveV2 of the same tensors.
@@ -95,7 +69,7 @@ struct TensorBundleTests {
     func sorted() throws {
         func index(_ names: [String]) throws -> [UInt8] {
             var bundle = TensorBundle(data: RecordingSink())
-            for name in names { try bundle.append(name, Tensor([1] as [Float])) }
+            for name in names { try bundle.append(name, .init(path: name, tensor: Tensor([1] as [Float]))) }
             return bundle.index()
         }
         // Equal tensors at equal places: only the names are at stake.

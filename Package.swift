@@ -48,12 +48,14 @@ let package = Package(
 
         // The engine and what is written on it.
         library("Hashing", ["CCrypto"]),
+        library("FileFormats"),
+        library("Protobuf"),
         library("TensorEngine", ["CKernels", "COpenBLAS"]),
         library("Linen", ["TensorEngine", "Hashing"]),
         library("Optax", ["TensorEngine"]),
-        library("Serialization", ["TensorEngine", "Hashing", "CLinux"]),
+        library("Serialization", ["TensorEngine", "Hashing", "FileFormats", "Protobuf", "CLinux"]),
         library("JobSpec", [orderedCollections]),
-        library("Datasets", ["JobSpec", "Hashing", orderedCollections]),
+        library("Datasets", ["JobSpec", "Hashing", "FileFormats", orderedCollections]),
         library(
             "Training",
             ["TensorEngine", "Linen", "Optax", "Serialization", "JobSpec", "Datasets", "CLinux", "Hashing"]),
@@ -62,7 +64,9 @@ let package = Package(
         library("Store", ["JobSpec", "Hashing", grdb]),
         library("Scheduler", ["Store", "JobSpec", "Hashing", "CLinux", logging]),
         library("HTTPServer", ["CLinux", logging]),
-        library("API", ["HTTPServer", "Scheduler", "Store", "JobSpec", "Datasets", "Hashing", logging]),
+        library(
+            "API",
+            ["HTTPServer", "Scheduler", "Store", "JobSpec", "Datasets", "Hashing", "Protobuf", logging]),
         .executableTarget(
             name: "spindle",
             dependencies: [

@@ -5,10 +5,11 @@ set -euo pipefail
 
 usage() {
     cat << 'HELP'
-deploy/test.sh [--interop] [--quick] [--only NAME]…
+deploy/test.sh [--interop [--examples]] [--quick] [--only NAME]…
 
   --interop     also run deploy/interop against a real server: makes a Python environment with flax, optax and jax under
                 .build/interop (needs PyPI and python3-venv) and lets real Flax restore what Spindle trained
+  --examples    with interop: Flax trains every example spec as well, not only the quick ones (a quarter of an hour)
   --quick       format and debug tests only
   --only NAME   one of format, test, release, interop; may be repeated
 
@@ -18,11 +19,13 @@ HELP
 }
 
 interop=no
+examples=()
 quick=no
 only=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --interop) interop=yes; shift ;;
+        --examples) interop=yes; examples=(--examples); shift ;;
         --quick) quick=yes; shift ;;
         --only) [ $# -ge 2 ] || { usage >&2; exit 2; }; only+=("$2"); shift 2 ;;
         -h | --help) usage; exit 0 ;;
@@ -105,7 +108,7 @@ fi
 
 if wanted interop; then
     step "Interop: real Flax"
-    deploy/interop/run.sh
+    deploy/interop/run.sh ${examples[@]+"${examples[@]}"}
     summary+=("interop: passed")
 fi
 

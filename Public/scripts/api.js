@@ -117,11 +117,11 @@ export function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A file to a dataset, with progress from 0 to 1. */
-export function upload(path, file, onProgress) {
+/** A file to a dataset, or with POST to a new checkpoint, with progress from 0 to 1. */
+export function upload(path, file, onProgress, method = "PUT") {
   return new Promise((resolve, reject) => {
     const transfer = new XMLHttpRequest();
-    transfer.open("PUT", path);
+    transfer.open(method, path);
     transfer.setRequestHeader("Accept", "application/json");
     transfer.setRequestHeader("Content-Type", file.name.toLowerCase().endsWith(".csv") ? "text/csv" : file.type || "application/octet-stream");
     transfer.setRequestHeader("Idempotency-Key", `"${newKey()}"`);
@@ -130,7 +130,7 @@ export function upload(path, file, onProgress) {
     transfer.onload = () => {
       let body = null;
       try { body = JSON.parse(transfer.responseText); } catch { /* not JSON */ }
-      if (transfer.status >= 200 && transfer.status < 300) resolve({ isNew: transfer.status === 201, dataset: body });
+      if (transfer.status >= 200 && transfer.status < 300) resolve({ isNew: transfer.status === 201, made: body });
       else reject(new Problem(transfer.status, body));
     };
     transfer.onerror = () => { reportOutage(); reject(new Unreachable("The server does not answer")); };

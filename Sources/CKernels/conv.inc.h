@@ -13,7 +13,7 @@ enum {
     CONV_LEAST_TILES = 8,
     CONV_LEAST_TILES_ACROSS = 4, // short rows of patches cost too much
     CONV_MARGIN_FLOATS = 6144,   // of the input per tile with margins, if one line of results needs no more
-    CONV_LEAST_CHAIN = 20,       // of pixels, for the gradient of a kernel; shorter ones pay for loading and storing sums
+    CONV_LEAST_CHAIN = 20,       // of pixels, for the gradient of a kernel: shorter ones pay for loading and storing sums
     CONV_LEAST_LINE = 8,         // of taps, and of results, for reading in place
     CONV_GROUP_LANES = 64, // groups per tile of grouped sums
 };
@@ -401,7 +401,7 @@ static void run_conv_phase(
         return;
     }
     if (!splits && conv_rows_in_place(&phase)) {
-        spk_pool_run(used, conv->groups * phase.row_tiles, run_conv_rows_tile, &phase);
+        spk_pool_run(used, conv->groups * phase.row_tiles * phase.column_tiles, run_conv_rows_tile, &phase);
         return;
     }
     phase.c_row = conv_row_stride(&phase);

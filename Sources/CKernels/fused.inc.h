@@ -1,6 +1,7 @@
 // The block interpreter: runs a fused elementwise program over blocks of consecutive elements that stay in the first
 // cache. Values that are the same for a whole block (constants, scalars, and what is computed from them) are held as
-// *splats* of sixteen elements. Dense float operands are read, and the last results written, in place.
+// *splats* of sixteen elements, those that repeat with a period of a power of two (a row of channels) as one period: element i
+// of a block is found at i & mask. Dense operands are read, and results written, in place.
 // Included once per instruction set, after elementwise.inc.h.
 
 enum {
@@ -18,6 +19,7 @@ typedef struct {
     uint8_t dtype, lane, size, access;
     bool is_stored, is_overwritten; // by this operand; by any
     bool copies;                    // is overwritten while its loaded value is still needed
+    bool is_apart;                  // stored, and its memory is not what another operand loads
     int64_t strides[SPK_MAX_RANK];
 } fused_operand;
 
@@ -206,22 +208,25 @@ static void load_splat(const fused_operand *operand, char *dst) {
     }
 }
 
-static void spread_splat(char *dst, const char *splat, int64_t count, int size) {
+/// A value that repeats, as often as it does in a block.
+static void spread(char *dst, const char *value, int64_t mask, int64_t count, int size) {
     if (size == 4) {
-        u32x16 value = LOAD16(u32x16, (const uint32_t *)splat, 0);
-        for (int64_t i = 0; i < count; i += 16) { STORE16(u32x16, (uint32_t *)dst, i, value); }
+        for (int64_t i = 0; i < count; i += 16) {
+            STORE16(u32x16, (uint32_t *)dst, i, LOAD16(u32x16, (const uint32_t *)value, i & mask));
+        }
     } else {
-        u64x16 value = LOAD16(u64x16, (const uint64_t *)splat, 0);
-        for (int64_t i = 0; i < count; i += 16) { STORE16(u64x16, (uint64_t *)dst, i, value); }
+        for (int64_t i = 0; i < count; i += 16) {
+            STORE16(u64x16, (uint64_t *)dst, i, LOAD16(u64x16, (const uint64_t *)value, i & mask));
+        }
     }
 }
 
 static void store_block(
-    const fused_run *run, const fused_operand *operand, const char *src, char *raw, bool splat, int64_t start,
+    const fused_run *run, const fused_operand *operand, const char *src, char *raw, int64_t mask, int64_t start,
     int64_t count) {
     int size = lane_size(operand->lane);
-    if (splat) {
-        spread_splat(raw, src, count, size);
+    if (mask != -1) {
+        spread(raw, src, mask, count, size);
         src = raw;
     }
     char *place = operand->base + start * operand->size;
@@ -280,10 +285,26 @@ static void fill_index(
 
 // MARK: Running blocks
 
+/// Where a block of an operand can be read as it lies, with the mask for its elements; NULL where it must be brought together.
+SPK_INLINE const char *operand_in_place(
+    const fused_run *run, const fused_operand *operand, int64_t start, int64_t count, int64_t *mask) {
+    if (operand->copies || operand->size != lane_size(operand->lane)) { return NULL; }
+    *mask = -1;
+    // Whole vectors only: nothing behind an operand may be touched.
+    if (operand->access == ACCESS_DENSE) { return count % 16 == 0 ? operand->base + start * operand->size : NULL; }
+    if (operand->access != ACCESS_PERIODIC || operand->strides[run->rank - 1] != 1) { return NULL; }
+    int64_t period = run->dims[run->rank - 1], phase = start % period;
+    if (phase == 0 && period >= 16 && (period & (period - 1)) == 0 && period < BLOCK) {
+        *mask = period - 1;
+        return operand->base;
+    }
+    return count % 16 == 0 && phase + count <= period ? operand->base + phase * operand->size : NULL;
+}
+
 static void run_block(const fused_run *run, spk_scratch *scratch, int64_t start, int64_t count) {
     const spk_fused *plan = run->plan;
-    char *value[MAX_REGISTERS];     // where each register's value is: scratch, its splat or the operand's memory
-    int64_t mask[MAX_REGISTERS];    // 0 for a splat
+    char *value[MAX_REGISTERS];     // where each register's value is: scratch, its splat or an operand's memory
+    int64_t mask[MAX_REGISTERS];    // of an element's index: -1, or 0 for a splat, or a period less one
     bool in_place = count % 16 == 0; // whole vectors only: nothing behind an operand may be touched
     for (int pc = 0; pc < plan->instruction_count; pc++) {
         const spk_instruction *instruction = &plan->instructions[pc];
@@ -298,20 +319,18 @@ static void run_block(const fused_run *run, spk_scratch *scratch, int64_t start,
                 mask[dst] = 0;
                 continue;
             }
-            if (in_place && operand->access == ACCESS_DENSE && !operand->copies &&
-                operand->size == lane_size(operand->lane)) {
-                value[dst] = operand->base + start * operand->size;
-            } else {
+            value[dst] = (char *)operand_in_place(run, operand, start, count, &mask[dst]);
+            if (value[dst] == NULL) {
                 load_block(run, operand, block, scratch->raw, start, count);
                 value[dst] = block;
+                mask[dst] = -1;
             }
-            mask[dst] = -1;
             continue;
         }
         case SPK_OP_STORE:
             store_block(
-                run, &run->operands[instruction->imm_i], value[instruction->a], scratch->raw,
-                mask[instruction->a] == 0, start, count);
+                run, &run->operands[instruction->imm_i], value[instruction->a], scratch->raw, mask[instruction->a],
+                start, count);
             continue;
         case SPK_OP_CONST:
             fill_constant(scratch->splats[dst], instruction);
@@ -342,29 +361,27 @@ static void run_block(const fused_run *run, spk_scratch *scratch, int64_t start,
             call.src[3] = value[instruction->d];
             any |= call.mask[3] = mask[instruction->d];
         }
+        // What repeats in all sources is computed once a period.
         call.all_splat = any == 0;
-        if (any == 0) {
-            call.count = 16;
-            call.dst = scratch->splats[dst];
-        } else {
-            call.count = count;
-            call.dst = block;
-            // The next instruction stores this value as it is: compute it where it shall be.
-            const spk_instruction *next = instruction + 1;
-            if (in_place && pc + 1 < plan->instruction_count && next->op == SPK_OP_STORE && next->a == dst &&
-                instruction->op != SPK_OP_THREEFRY) {
-                const fused_operand *operand = &run->operands[next->imm_i];
-                if (operand->access == ACCESS_DENSE && operand->size == lane_size(operand->lane)) {
-                    call.dst = operand->base + start * operand->size;
-                }
-            }
-        }
+        call.count = any == -1 ? count : any < 16 ? 16 : any + 1;
+        call.dst = any == 0 ? scratch->splats[dst] : block;
         if (instruction->op == SPK_OP_THREEFRY) {
             int dst2 = instruction->dst2;
             call.dst2 = any == 0 ? scratch->splats[dst2]
                                  : scratch->registers + (size_t)dst2 * run->register_bytes;
             value[dst2] = call.dst2;
             mask[dst2] = any;
+        } else if (any == -1 && in_place && instruction->dst2 != 0) {
+            // A later instruction stores this value as it is: compute it where it shall be, if nothing is read from there
+            // any more.
+            const spk_instruction *next = instruction + 1;
+            const fused_operand *operand = &run->operands[instruction->dst2 - 1];
+            bool is_next = pc + 1 < plan->instruction_count && next->op == SPK_OP_STORE && next->a == dst &&
+                next->imm_i == instruction->dst2 - 1;
+            if ((operand->is_apart || is_next) && operand->access == ACCESS_DENSE &&
+                operand->size == lane_size(operand->lane)) {
+                call.dst = operand->base + start * operand->size;
+            }
         }
         value[dst] = call.dst;
         mask[dst] = any;
@@ -385,20 +402,6 @@ static void run_fused_tile(void *context, int64_t tile) {
 }
 
 // MARK: Preparing
-
-/// How long an operation takes, in simple operations.
-SPK_INLINE int operation_weight(int op) {
-    if (op >= SPK_OP_CBRT && op <= SPK_OP_DIGAMMA) { return op <= SPK_OP_LOG1P || op == SPK_OP_TANH ? 8 : 30; }
-    switch (op) {
-    case SPK_OP_POW: return 40;
-    case SPK_OP_REM: return 20;
-    case SPK_OP_THREEFRY: return 20;
-    case SPK_OP_DIV:
-    case SPK_OP_SQRT:
-    case SPK_OP_RSQRT: return 3;
-    default: return 1;
-    }
-}
 
 /// Whether a value that `load` reads in place from memory that the program also writes is used after it was written.
 static bool is_used_after_store(const fused_run *run, int load) {
@@ -467,7 +470,7 @@ static void resolve_fused(fused_run *run, const spk_fused *plan, fused_operand *
         operands[o].dtype = (uint8_t)operand->dtype;
         operands[o].lane = spk_element_lane[operand->dtype];
         operands[o].size = spk_element_size[operand->dtype];
-        operands[o].is_stored = operands[o].is_overwritten = operands[o].copies = false;
+        operands[o].is_stored = operands[o].is_overwritten = operands[o].copies = operands[o].is_apart = false;
         for (int d = 0; d < plan->rank; d++) { operands[o].strides[d] = operand->strides[d]; }
     }
 }
@@ -482,7 +485,7 @@ static int64_t prepare_fused(fused_run *run) {
     for (int pc = 0; pc < plan->instruction_count; pc++) {
         const spk_instruction *instruction = &plan->instructions[pc];
         has_wide_lanes = has_wide_lanes || lane_size(instruction->lane) == 8;
-        weight += operation_weight(instruction->op);
+        weight += spk_operation_weight(instruction->op);
         switch (instruction->op) {
         case SPK_OP_INDEX: uses_index = true; break;
         case SPK_OP_CONVERT: has_wide_lanes = has_wide_lanes || lane_size((int)instruction->imm_i) == 8; break;
@@ -498,8 +501,11 @@ static int64_t prepare_fused(fused_run *run) {
     if (!uses_index) { merge_dimensions(run, operand_count); }
     for (int o = 0; o < operand_count; o++) { classify(run, &operands[o]); }
     for (int o = 0; o < operand_count && stores; o++) {
-        for (int p = 0; p < operand_count && !operands[o].is_overwritten; p++) {
-            operands[o].is_overwritten = operands[p].is_stored && operands[p].base == operands[o].base;
+        operands[o].is_apart = operands[o].is_stored;
+        for (int p = 0; p < operand_count; p++) {
+            if (operands[p].base != operands[o].base) { continue; }
+            operands[o].is_overwritten = operands[o].is_overwritten || operands[p].is_stored;
+            operands[o].is_apart = operands[o].is_apart && p == o;
         }
     }
     for (int pc = 0; pc < plan->instruction_count && stores; pc++) {

@@ -52,15 +52,17 @@ typedef struct {
     const float *a, *b, *init; // init may be NULL
     float *c;
     int64_t a_row, a_k, b_k, init_row, c_row, k;
-    int tail; // columns of the last vector
+    int64_t a_line, lines; // the chain goes on along A in `lines` more runs of k, each a_line behind the one before
+    int tail;              // columns of the last vector
 } micro_call;
 
 typedef void (*micro_kernel)(const micro_call *);
 
-/// C[rows x 16 vectors] = init + A[rows x k] * B[k x 16 vectors]. The last vector may have fewer columns (`partial`).
+/// C[rows x 16 vectors] = init + A[rows x k] * B[k x 16 vectors], k in one run or in several. The last vector may have fewer
+/// columns (`partial`).
 SPK_INLINE void micro(const int rows, const int vectors, const bool partial, const micro_call *call) {
     f32x16 sum[GEMM_ROWS][GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
-    const float *a = call->a, *b = call->b;
+    const float *b = call->b;
     const int64_t a_row = call->a_row, a_k = call->a_k, b_k = call->b_k;
     const int tail = call->tail;
 #define COLUMNS(v) (partial && (v) == vectors - 1)
@@ -80,22 +82,25 @@ SPK_INLINE void micro(const int rows, const int vectors, const bool partial, con
             for (int v = 0; v < vectors; v++) { sum[r][v] = (f32x16)(0.0f); }
         }
     }
-    for (int64_t k = call->k; k > 0; k--) {
-        f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            column[v] = COLUMNS(v) ? load_partial(b + 16 * v, tail) : LOAD16(f32x16, b, 16 * v);
-        }
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            f32x16 row = (f32x16)(a[r * a_row]);
+    for (int64_t line = 0; line <= call->lines; line++) {
+        const float *a = call->a + line * call->a_line;
+        for (int64_t k = call->k; k > 0; k--) {
+            f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
 #pragma clang loop unroll(full)
             for (int v = 0; v < vectors; v++) {
-                sum[r][v] = __builtin_elementwise_fma(row, column[v], sum[r][v]);
+                column[v] = COLUMNS(v) ? load_partial(b + 16 * v, tail) : LOAD16(f32x16, b, 16 * v);
             }
+#pragma clang loop unroll(full)
+            for (int r = 0; r < rows; r++) {
+                f32x16 row = (f32x16)(a[r * a_row]);
+#pragma clang loop unroll(full)
+                for (int v = 0; v < vectors; v++) {
+                    sum[r][v] = __builtin_elementwise_fma(row, column[v], sum[r][v]);
+                }
+            }
+            a += a_k;
+            b += b_k;
         }
-        a += a_k;
-        b += b_k;
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
@@ -330,7 +335,7 @@ SPK_INLINE int64_t product_stride(int64_t columns) { return columns % 512 == 0 ?
 static void prepare_epilogue(
     gemm_epilogue *epilogue, fused_operand *operands, const fused_run *base, int product, int64_t rows,
     int64_t columns, int64_t product_row) {
-    enum { SHORT_ROW = 256 };
+    enum { SHORT_ROW = 96 };
     int count = base->plan->operand_count;
     memcpy(operands, base->operands, (size_t)count * sizeof(fused_operand));
     *epilogue = (gemm_epilogue){.fused = *base, .rows = rows, .columns = columns, .product_row = product_row};
@@ -390,6 +395,12 @@ typedef struct {
     const gemm_epilogue *epilogue; // for tiles of full size
 } gemm_run;
 
+/// Where an operand's matrix of a batch element begins.
+SPK_INLINE int64_t batch_offset(const spk_gemm *gemm, const spk_operand *operand, int64_t batch) {
+    if (gemm->batch_inner <= 1) { return batch * operand->strides[0]; }
+    return batch / gemm->batch_inner * operand->strides[0] + batch % gemm->batch_inner * operand->strides[3];
+}
+
 static void run_gemm_tile(void *context, int64_t tile) {
     const gemm_run *run = context;
     const spk_gemm *gemm = run->gemm;
@@ -403,10 +414,10 @@ static void run_gemm_tile(void *context, int64_t tile) {
     bool keeps = gemm->c.slot >= 0;
     for (int64_t batch = first; batch < last; batch++) {
         gemm_matrices matrices = {
-            .a = run->a + batch * gemm->a.strides[0],
-            .b = run->b + batch * gemm->b.strides[0],
+            .a = run->a + batch_offset(gemm, &gemm->a, batch),
+            .b = run->b + batch_offset(gemm, &gemm->b, batch),
             .init = run->init,
-            .c = keeps ? run->c + batch * gemm->c.strides[0] : spk_get_scratch()->product,
+            .c = keeps ? run->c + batch_offset(gemm, &gemm->c, batch) : spk_get_scratch()->product,
             .a_row = gemm->a.strides[1],
             .a_k = gemm->a.strides[2],
             .b_k = gemm->b.strides[1],

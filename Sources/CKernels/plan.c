@@ -121,3 +121,16 @@ void spk_profile_plan(
     const spk_step *steps, int64_t count, void *const *slots, spk_pool *pool, spk_step_time *times) {
     run_steps(steps, count, slots, pool, times);
 }
+
+int spk_operation_weight(int op) {
+    if (op >= SPK_OP_CBRT && op <= SPK_OP_DIGAMMA) { return op <= SPK_OP_LOG1P || op == SPK_OP_TANH ? 8 : 30; }
+    switch (op) {
+    case SPK_OP_POW: return 40;
+    case SPK_OP_REM: return 20;
+    case SPK_OP_THREEFRY: return 20;
+    case SPK_OP_DIV:
+    case SPK_OP_SQRT:
+    case SPK_OP_RSQRT: return 3;
+    default: return 1;
+    }
+}

@@ -6,9 +6,14 @@ enum { WINDOW_COLUMNS = 128, WINDOW_PARALLEL_WORK = 32768 };
 
 typedef struct {
     const spk_window *window;
-    const char *src, *key;
+    const char *src, *key; // key NULL: a reduction
     char *dst;
     int64_t lines, blocks; // lines of results; blocks of columns per line
+    // Where windows do not extend along the last dimensions: the last one that they do, and the elements behind it. Lines then
+    // are those along `last`.
+    int last;
+    int64_t channels, lines_per_tile, elements; // elements: of src or key
+    int64_t tap_step[SPK_MAX_RANK];             // taps between two that meet an element in spite of dilation
 } window_run;
 
 /// The indices of a line of results along all dimensions but the last.
@@ -136,26 +141,6 @@ static void run_window_block(void *context, int64_t tile) {
     }
 }
 
-static window_run window_prepare(const spk_window *window, void *const *slots) {
-    window_run run = {.window = window, .lines = 1};
-    for (int d = 0; d + 1 < window->rank; d++) { run.lines *= window->output[d]; }
-    run.blocks = spk_ceil_div(window->output[window->rank - 1], WINDOW_COLUMNS);
-    run.src = spk_address(slots, window->src, window->src_offset, window->dtype);
-    run.dst = spk_address(slots, window->dst, window->dst_offset, window->dtype);
-    return run;
-}
-
-static spk_pool *window_pool(const window_run *run, spk_pool *pool) {
-    double work = (double)run->lines * (double)run->window->output[run->window->rank - 1];
-    for (int d = 0; d < run->window->rank; d++) { work *= (double)run->window->window[d]; }
-    return work < WINDOW_PARALLEL_WORK ? NULL : pool;
-}
-
-static void run_window(const void *arguments, void *const *slots, spk_pool *pool) {
-    window_run run = window_prepare(arguments, slots);
-    spk_pool_run(window_pool(&run, pool), run.lines * run.blocks, run_window_block, &run);
-}
-
 // MARK: The place of the extremum
 
 /// The first extremum of each of a block's windows, as an index into `key`; -1 where there is none.
@@ -194,6 +179,25 @@ static void window_places(
     }
 }
 
+/// dst[window] = src[place], or dst[place] += src[window].
+SPK_INLINE void window_move(const window_run *run, int64_t window, int64_t place, const bool scatters) {
+#define WINDOW_MOVE(T)                                                                                                 \
+    {                                                                                                                  \
+        const T *src = (const T *)run->src;                                                                            \
+        T *dst = (T *)run->dst;                                                                                        \
+        if (!scatters) {                                                                                               \
+            dst[window] = place < 0 ? 0 : src[place];                                                                  \
+        } else if (place >= 0) {                                                                                       \
+            dst[place] += src[window];                                                                                 \
+        }                                                                                                              \
+    }
+    if (run->window->dtype == SPK_FLOAT64) {
+        WINDOW_MOVE(double)
+    } else {
+        WINDOW_MOVE(float)
+    }
+}
+
 static void run_window_gather_block(void *context, int64_t tile) {
     const window_run *run = context;
     const spk_window *window = run->window;
@@ -202,21 +206,76 @@ static void run_window_gather_block(void *context, int64_t tile) {
     int64_t columns = SPK_MIN(width - column, (int64_t)WINDOW_COLUMNS);
     int64_t places[WINDOW_COLUMNS];
     window_places(run, line, column, columns, places);
-    for (int64_t j = 0; j < columns; j++) {
-        int64_t to = line * width + column + j;
-        if (window->dtype == SPK_FLOAT64) {
-            ((double *)run->dst)[to] = places[j] < 0 ? 0 : ((const double *)run->src)[places[j]];
-        } else {
-            ((float *)run->dst)[to] = places[j] < 0 ? 0 : ((const float *)run->src)[places[j]];
-        }
+    for (int64_t j = 0; j < columns; j++) { window_move(run, line * width + column + j, places[j], false); }
+}
+
+#include "window_channels.inc.h"
+
+// MARK: Running
+
+/// Whether vectors run along dimensions that windows do not extend along; then a line has its place in `last`, not in the last
+/// dimension.
+static void window_find_channels(window_run *run) {
+    const spk_window *window = run->window;
+    int d = window->rank - 1;
+    run->last = d;
+    run->channels = 1;
+    for (; d > 0 && window->window[d] == 1 && window->stride[d] == 1 && window->padding[d] == 0 &&
+         window->dilation[d] == 1 && window->dims[d] == window->output[d];
+         d--) {
+        run->channels *= window->dims[d];
     }
+    if (run->channels == 1) { return; }
+    run->last = d;
+    for (int i = 0; i <= d; i++) {
+        run->tap_step[i] = window->dilation[i] / conv_gcd(window->dilation[i], window->window_dilation[i]);
+    }
+}
+
+static window_run window_prepare(const spk_window *window, void *const *slots) {
+    window_run run = {.window = window, .lines = 1, .lines_per_tile = 1, .elements = 1};
+    window_find_channels(&run);
+    for (int d = 0; d < run.last; d++) { run.lines *= window->output[d]; }
+    for (int d = 0; d < window->rank; d++) { run.elements *= window->dims[d]; }
+    run.blocks = spk_ceil_div(window->output[window->rank - 1], WINDOW_COLUMNS);
+    run.src = spk_address(slots, window->src, window->src_offset, window->dtype);
+    run.dst = spk_address(slots, window->dst, window->dst_offset, window->dtype);
+    return run;
+}
+
+/// The elements that all windows have.
+static double window_work(const window_run *run) {
+    double work = (double)run->lines * (double)run->window->output[run->last] * (double)run->channels;
+    for (int d = 0; d < run->window->rank; d++) { work *= (double)run->window->window[d]; }
+    return work;
+}
+
+static spk_pool *window_pool(const window_run *run, spk_pool *pool) {
+    return window_work(run) < WINDOW_PARALLEL_WORK ? NULL : pool;
+}
+
+/// Windows by lines where there are channels, else by blocks of columns.
+static void window_run_tiles(window_run *run, spk_pool *pool, void (*block)(void *context, int64_t tile)) {
+    if (run->channels > 1) {
+        double each = window_work(run) / (double)SPK_MAX(run->lines, (int64_t)1);
+        run->lines_per_tile = SPK_MAX((int64_t)(WINDOW_TILE_WORK / SPK_MAX(each, 1.0)), (int64_t)1);
+        int64_t tiles = spk_ceil_div(run->lines, run->lines_per_tile);
+        spk_pool_run(window_pool(run, pool), tiles, run_window_lines_tile, run);
+    } else {
+        spk_pool_run(window_pool(run, pool), run->lines * run->blocks, block, run);
+    }
+}
+
+static void run_window(const void *arguments, void *const *slots, spk_pool *pool) {
+    window_run run = window_prepare(arguments, slots);
+    window_run_tiles(&run, pool, run_window_block);
 }
 
 static void run_window_gather(const void *arguments, void *const *slots, spk_pool *pool) {
     const spk_window *window = arguments;
     window_run run = window_prepare(window, slots);
     run.key = spk_address(slots, window->key, window->key_offset, window->key_dtype);
-    spk_pool_run(window_pool(&run, pool), run.lines * run.blocks, run_window_gather_block, &run);
+    window_run_tiles(&run, pool, run_window_gather_block);
 }
 
 /// All windows of one index along the first dimension, which has windows of one element: no other tile adds there.
@@ -225,19 +284,15 @@ static void run_window_scatter_member(void *context, int64_t tile) {
     const spk_window *window = run->window;
     int64_t width = window->output[window->rank - 1];
     for (int64_t line = tile * run->lines; line < (tile + 1) * run->lines; line++) {
+        if (run->channels > 1) {
+            window_scatter_line(run, line);
+            continue;
+        }
         for (int64_t column = 0; column < width; column += WINDOW_COLUMNS) {
             int64_t columns = SPK_MIN(width - column, (int64_t)WINDOW_COLUMNS);
             int64_t places[WINDOW_COLUMNS];
             window_places(run, line, column, columns, places);
-            for (int64_t j = 0; j < columns; j++) {
-                if (places[j] < 0) { continue; }
-                int64_t from = line * width + column + j;
-                if (window->dtype == SPK_FLOAT64) {
-                    ((double *)run->dst)[places[j]] += ((const double *)run->src)[from];
-                } else {
-                    ((float *)run->dst)[places[j]] += ((const float *)run->src)[from];
-                }
-            }
+            for (int64_t j = 0; j < columns; j++) { window_move(run, line * width + column + j, places[j], true); }
         }
     }
 }
@@ -246,7 +301,7 @@ static void run_window_scatter(const void *arguments, void *const *slots, spk_po
     const spk_window *window = arguments;
     window_run run = window_prepare(window, slots);
     run.key = spk_address(slots, window->key, window->key_offset, window->key_dtype);
-    bool splits = window->rank > 1 && window->window[0] == 1 && window->stride[0] == 1 && window->padding[0] == 0 &&
+    bool splits = run.last > 0 && window->window[0] == 1 && window->stride[0] == 1 && window->padding[0] == 0 &&
         window->dilation[0] == 1;
     pool = window_pool(&run, pool);
     if (splits && window->output[0] > 0) {

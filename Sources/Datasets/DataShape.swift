@@ -60,8 +60,13 @@ package struct DataShape: Sendable, Hashable {
             }
         }
         let train = sketch(spec.data.train, at: "#/data/train", vocabulary: nil)
-        let validation = spec.data.validation.flatMap {
-            sketch($0, at: "#/data/validation", vocabulary: train?.vocabulary)
+        var heldOut: [(pointer: String, sketch: DataSketch)] = []
+        for (source, pointer) in [
+            (spec.data.validation, "#/data/validation"), (spec.data.test, "#/data/test"),
+        ] {
+            if let source, let found = sketch(source, at: pointer, vocabulary: train?.vocabulary) {
+                heldOut.append((pointer, found))
+            }
         }
         guard problems.isEmpty, let train else { throw SpecErrors(problems: problems) }
 
@@ -72,10 +77,10 @@ package struct DataShape: Sendable, Hashable {
         vocabulary = train.vocabulary.map { $0.count + (train.hasUnknown ? 1 : 0) }
         classes =
             train.shift == nil || !train.targetIsInteger
-            ? [train.classes, validation?.classes].compactMap { $0 }.max() : vocabulary
+            ? ([train] + heldOut.map(\.sketch)).compactMap(\.classes).max() : vocabulary
         trainRows = train.rows
-        validationRows = validation?.rows
-        byteCount = train.byteCount + (validation?.byteCount ?? 0)
+        validationRows = heldOut.first { $0.pointer == "#/data/validation" }?.sketch.rows
+        byteCount = heldOut.reduce(train.byteCount) { $0 + $1.sketch.byteCount }
         batchesPerEpoch = BatchSource.batches(
             rows: train.rows, batchSize: spec.data.batchSize, dropRemainder: spec.data.dropRemainder)
         if batchesPerEpoch == 0 {
@@ -86,13 +91,12 @@ package struct DataShape: Sendable, Hashable {
                         "a batch of \(spec.data.batchSize) is more than the \(train.rows) rows of data.train, and drop_remainder leaves it out; make it \(train.rows) or less"
                 ))
         }
-        if let validation, validation.inputShape != inputShape || validation.targetShape != targetShape {
+        for (pointer, other) in heldOut
+        where other.inputShape != inputShape || other.targetShape != targetShape {
             problems.append(
                 SpecProblem(
-                    code: "shape_mismatch", pointer: "#/data/validation",
-                    detail:
-                        "has \(validation.described), data.train has \(train.described)"
-                ))
+                    code: "shape_mismatch", pointer: pointer,
+                    detail: "has \(other.described), data.train has \(train.described)"))
         }
         guard problems.isEmpty else { throw SpecErrors(problems: problems) }
     }

@@ -7,6 +7,8 @@ package struct JobData: Sendable {
     package let train: BatchSource
     /// Keeps its remainder: every row counts in an evaluation.
     package let validation: BatchSource?
+    /// As validation data; for the final state.
+    package let test: BatchSource?
     /// Fitted on the training split; empty if the spec has none.
     package let transforms: [FittedTransform]
     /// Names of the input columns; nil for generated data.
@@ -19,7 +21,7 @@ package struct JobData: Sendable {
         fitted: [FittedTransform]? = nil, limits: CSVLimits = CSVLimits(),
         generate: (GeneratorSpec) throws -> ArrayDataset
     ) throws {
-        // Training and validation are mostly two splits of one file: it is read once.
+        // Training, validation and test data are mostly splits of one file: it is read once.
         var tables: [SourceSpec.Files: ArrayDataset] = [:]
         var names: [String]?
         func read(_ files: SourceSpec.Files) throws -> ArrayDataset {
@@ -75,7 +77,7 @@ package struct JobData: Sendable {
             }
         }
         var trainData = try load(spec.data.train)
-        var validationData = try spec.data.validation.map(load)
+        let heldOut = try [spec.data.validation, spec.data.test].map { try $0.map(load) }
         tables = [:]
 
         if let fitted {
@@ -84,14 +86,14 @@ package struct JobData: Sendable {
         } else {
             transforms = try FittedTransform.fit(spec.data.transforms, on: &trainData)
         }
-        if var data = validationData {
-            validationData = nil
-            for transform in transforms { try transform.apply(to: &data) }
-            validation = BatchSource(
+        let fittedTransforms = transforms
+        let sources = try heldOut.map { data -> BatchSource? in
+            guard var data else { return nil }
+            for transform in fittedTransforms { try transform.apply(to: &data) }
+            return BatchSource(
                 data: try data.completed(), batchSize: spec.data.batchSize, dropRemainder: false)
-        } else {
-            validation = nil
         }
+        (validation, test) = (sources[0], sources[1])
         train = BatchSource(
             data: try trainData.completed(), batchSize: spec.data.batchSize,
             dropRemainder: spec.data.dropRemainder)

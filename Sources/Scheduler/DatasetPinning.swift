@@ -71,6 +71,16 @@ package enum DatasetPinning {
         return (.object(members), records)
     }
 
+    /// The digests of the files that a pinned spec names.
+    static func digests(of spec: JSONValue) -> [Digest] {
+        var texts = splits.flatMap { split in fields.map { spec["data"]?[split]?[$0]?.stringValue } }
+        texts.append(spec["init"]?["checkpoint"]?.stringValue)
+        return texts.compactMap { text in
+            guard case .digest(_, let digest)? = text.flatMap(DatasetSelector.init) else { return nil }
+            return digest
+        }
+    }
+
     /// Where a worker finds the datasets of a pinned spec.
     static func locations(
         of spec: JSONValue, in store: Store
@@ -84,7 +94,7 @@ package enum DatasetPinning {
         if let text = spec["init"]?["checkpoint"]?.stringValue, Identifier.isWellFormed(text, prefix: "ckpt_")
         {
             do {
-                let checkpoint = try await store.checkpoint(id: text)
+                let checkpoint = try await store.storedCheckpoint(id: text)
                 locations[text] = DatasetLocation(path: store.folder.state(of: checkpoint), format: "flax")
             } catch StoreError.notFound, StoreError.gone {
                 throw SpecErrors(problems: [

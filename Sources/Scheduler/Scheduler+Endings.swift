@@ -8,7 +8,8 @@ import Store
 
 /// What an ended attempt was, before the job's state and its remaining attempts are looked at.
 enum Ending: Sendable {
-    case succeeded(step: Int, metrics: [String: Double])
+    /// `reason` says why training ended before its budget was used up.
+    case succeeded(step: Int, metrics: [String: Double], reason: String?)
     case failed(FailureReport)
     /// Stopped at a step boundary with a checkpoint, as it was asked to.
     case stopped
@@ -80,13 +81,14 @@ extension Scheduler {
         let endedWell = end.exitCode == 0 || run.wasKilled
         switch run.lastWord {
         case .failed(let failure): return .failed(failure)
-        case .done(let step, let metrics) where endedWell:
+        case .done(let step, let metrics, let reason) where endedWell:
             guard run.checkpointStep == step || run.resumedFrom.map({ Int($0.step) }) == step else {
                 return .crashed(
                     detail: "the worker said done at step \(step) without a checkpoint of that step")
             }
             return .succeeded(
-                step: step, metrics: Dictionary(metrics.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
+                step: step, metrics: Dictionary(metrics.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
+                reason: reason)
         case .stopped where endedWell && run.wish != .go: return .stopped
         case .cancelled where endedWell && run.wish == .cancel: return .cancelled
         default: break
@@ -124,11 +126,13 @@ struct Closing: Sendable {
     func apply(to job: inout JobRecord, in transaction: WriteTransaction) throws {
         guard job.attempt == attempt, job.state.holdsWorker else { return }
         switch ending {
-        case .succeeded(let step, let metrics):
+        case .succeeded(let step, let metrics, let reason):
             job.progress.step = Int64(step)
             job.latest.merge(metrics) { $1 }
             try transaction.closeAttempt(of: &job, outcome: .succeeded, end: end)
-            try transaction.transition(&job, .finished, details: ["step": JSONValue(step)])
+            try transaction.transition(
+                &job, .finished,
+                details: ["step": JSONValue(step), "stopped_by": reason.map(JSONValue.string) ?? .null])
         case .failed(let failure): try fail(failure, &job, transaction)
         case .stopped:
             let reason: JobReason = job.state == .running || job.state == .preparing ? .serverRestart : .user

@@ -100,6 +100,7 @@ extension Scheduler {
         do {
             let folder = store.folder.job(id)
             if !keepsArtifacts { try await offThread { try CheckpointFiles.remove(folder) } }
+            await exports.remove(job: id)
             var isMoreLeft = true
             while isMoreLeft { isMoreLeft = try await store.write { try $0.dropDeletedRows(of: id) } }
         } catch {
@@ -138,6 +139,7 @@ extension Scheduler {
                 try transaction.mark(checkpoint, .deleted, reason: nil)
             }
             try await offThread { try CheckpointFiles.remove(away) }
+            await exports.remove(checkpoint: checkpoint.id)
             counters.update { $0.checkpointsDeleted += 1 }
         } catch {
             logger.error(
@@ -148,12 +150,21 @@ extension Scheduler {
     // MARK: Files that no row knows
 
     private func removeStrayFiles() async throws -> Int {
-        let digests = try await store.write { try $0.datasetDigests() }
+        let (digests, imports) = try await store.write { (try $0.datasetDigests(), try $0.importIDs()) }
         let folder = store.folder
+        let kept = Set(imports.map(folder.importedState))
         return try await offThread {
             var count = 0
             for name in CheckpointFiles.names(in: folder.temporary) {
                 try CheckpointFiles.remove("\(folder.temporary)/\(name)")
+                count += 1
+            }
+            for name in CheckpointFiles.names(in: folder.exports) {
+                try CheckpointFiles.remove("\(folder.exports)/\(name)")
+            }
+            for name in CheckpointFiles.names(in: folder.imports)
+            where !kept.contains("\(folder.imports)/\(name)") {
+                try CheckpointFiles.remove("\(folder.imports)/\(name)")
                 count += 1
             }
             for name in CheckpointFiles.names(in: folder.datasets) {

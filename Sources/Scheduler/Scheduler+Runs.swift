@@ -211,7 +211,7 @@ extension Scheduler {
             // It has nothing left to do but to end; a worker that does not is made to.
             run.killer?.cancel()
             arm(run, afterSeconds: configuration.killAfterSeconds)
-        case .ready, .planned, .planFailed: break
+        case .ready, .planned, .planFailed, .written, .refused: break
         }
     }
 
@@ -294,7 +294,9 @@ extension Scheduler {
             _ = try transaction.add(new, to: &job)
             let existing = try transaction.committedCheckpoints(of: job)
             job.best = retention.bestMetric(of: existing)
-            for checkpoint in retention.superfluous(existing) {
+            // One that a job is waiting to start from stays until it has ended, and goes with the next that is superfluous then.
+            for checkpoint in retention.superfluous(existing)
+            where try transaction.users(ofCheckpoint: checkpoint.id).isEmpty {
                 try transaction.beginDeletion(of: checkpoint, job: &job, reason: "retention policy")
             }
             try transaction.save(&job)

@@ -13,16 +13,15 @@ extension Scheduler {
     ) async throws -> SubmitOutcome {
         try requireServing()
         let scheduled = ScheduledSpec(submission.effectiveSpec)
-        var datasets: [Digest] = []
-        for split in ["train", "validation", "test"] {
-            let text = submission.effectiveSpec["data"]?[split]?["dataset"]?.stringValue
-            if case .digest(_, let digest)? = text.flatMap(DatasetSelector.init) { datasets.append(digest) }
-        }
+        let initial = submission.effectiveSpec["init"]?["checkpoint"]?.stringValue
+        let isCheckpoint = initial.map { Identifier.isWellFormed($0, prefix: "ckpt_") } ?? false
         let new = NewJob(
             id: Identifier.job(), name: scheduled.name, labels: scheduled.labels, queue: scheduled.queue,
             priority: scheduled.priority, spec: submission.submittedSpec,
             effectiveSpec: submission.effectiveSpec.canonicalBytes(), plan: submission.plan?.json ?? .null,
-            attemptsMax: scheduled.attemptsMax, backoffSeconds: scheduled.backoffSeconds, datasets: datasets)
+            attemptsMax: scheduled.attemptsMax, backoffSeconds: scheduled.backoffSeconds,
+            datasets: DatasetPinning.digests(of: submission.effectiveSpec),
+            startingCheckpoint: isCheckpoint ? initial : nil)
         let outcome = try await performing(nil) {
             try await store.write { transaction -> SubmitOutcome in
                 if let idempotency {

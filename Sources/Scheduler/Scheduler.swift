@@ -15,6 +15,8 @@ package actor Scheduler {
     package let configuration: SchedulerConfiguration
     let logger: Logger
     let counters = SchedulerCounters()
+    package let exports: ExportCache
+    package let fileWorkers: FileWorkers
 
     enum Phase {
         case idle, recovering, serving, draining, stopped
@@ -41,6 +43,10 @@ package actor Scheduler {
         self.store = store
         self.configuration = configuration
         self.logger = logger
+        exports = ExportCache(
+            folder: store.folder, limitBytes: configuration.exportCacheBytes, logger: logger)
+        fileWorkers = FileWorkers(
+            launch: configuration.worker, timeoutSeconds: configuration.fileTimeoutSeconds, logger: logger)
         let slots = configuration.slots
         counters.update { $0.slots = slots }
     }
@@ -103,6 +109,7 @@ package actor Scheduler {
             for request in worker.plans { request.answer(.failure(Self.stopping)) }
             if worker.run == nil { retire(worker) }
         }
+        await fileWorkers.stop()
         for run in runs.values where run.wish == .go {
             run.wish = .drain
             if run.isActive { send(.pause, to: run.worker) }

@@ -7,6 +7,10 @@ package struct SchedulerConfiguration: Sendable {
     /// Threads of one job, where its spec does not say.
     package var threadsPerWorker = 1
     package var planTimeoutSeconds = 30.0
+    /// One export or import.
+    package var fileTimeoutSeconds = 600.0
+    /// Of exports that are kept; more than this only while they are being sent.
+    package var exportCacheBytes: Int64 = 4 << 30
     /// From a cancellation to SIGTERM, where the request does not say.
     package var cancelGraceSeconds = 10.0
     /// From a pause to SIGTERM: a step and a checkpoint must fit in.

@@ -16,6 +16,8 @@ package enum SchedulerError: Error, Sendable, Hashable, CustomStringConvertible 
     /// The worker that plans jobs died over this spec, or cannot be started.
     case plannerFailed(detail: String)
     case plannerTimedOut(seconds: Double)
+    /// The worker of an export or import died, or took too long.
+    case workerFailed(detail: String)
     /// The server is stopping, or has not started yet.
     case unavailable(detail: String)
 
@@ -36,6 +38,8 @@ package enum SchedulerError: Error, Sendable, Hashable, CustomStringConvertible 
             "the job could not be planned: \(detail)"
         case .plannerTimedOut(let seconds):
             "the job could not be planned within \(seconds) seconds; is the model much too large?"
+        case .workerFailed(let detail):
+            "the file could not be made: \(detail)"
         case .unavailable(let detail):
             detail
         }

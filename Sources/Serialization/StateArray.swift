@@ -4,6 +4,8 @@ import TensorEngine
 /// A dense row-major array with its NumPy type name.
 public enum StateArray: Sendable {
     case tensor(Tensor)
+    /// Elements that are read when they are asked for.
+    case file(FileArray)
     /// Complex numbers as they lie in memory: real, imaginary, little-endian.
     case complex(ComplexPrecision, shape: Shape, bytes: [UInt8])
 
@@ -52,6 +54,7 @@ public enum StateArray: Sendable {
     public var shape: Shape {
         switch self {
         case .tensor(let tensor): tensor.shape
+        case .file(let array): array.shape
         case .complex(_, let shape, _): shape
         }
     }
@@ -60,6 +63,7 @@ public enum StateArray: Sendable {
     public var dtypeName: String {
         switch self {
         case .tensor(let tensor): tensor.dtype.description
+        case .file(let array): array.dtype.description
         case .complex(let precision, _, _): precision.rawValue
         }
     }
@@ -67,6 +71,7 @@ public enum StateArray: Sendable {
     var elementByteWidth: Int {
         switch self {
         case .tensor(let tensor): tensor.dtype.byteWidth
+        case .file(let array): array.dtype.byteWidth
         case .complex(let precision, _, _): precision.byteWidth
         }
     }
@@ -74,6 +79,7 @@ public enum StateArray: Sendable {
     public var byteCount: Int {
         switch self {
         case .tensor(let tensor): tensor.type.byteCount
+        case .file(let array): array.byteCount
         case .complex(_, _, let bytes): bytes.count
         }
     }
@@ -82,6 +88,7 @@ public enum StateArray: Sendable {
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         switch self {
         case .tensor(let tensor): try tensor.withUnsafeBytes(body)
+        case .file(let array): try array.tensor().withUnsafeBytes(body)
         case .complex(_, _, let bytes): try bytes.withUnsafeBytes(body)
         }
     }

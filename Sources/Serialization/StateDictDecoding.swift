@@ -11,23 +11,49 @@ public func msgpackRestore(_ bytes: [UInt8]) throws -> StateDict {
 /// The value that Flax-serialised bytes hold.
 public func msgpackRestore(_ bytes: UnsafeRawBufferPointer) throws -> StateDict {
     var decoder = StateDictDecoder(reader: MessagePackReader(bytes))
-    let value = try decoder.value(depth: 0, joining: true)
-    guard decoder.reader.isAtEnd else {
-        throw decoder.reader.malformed(
-            decoder.reader.position, expected: "the end after one value",
-            got: "\(bytes.count - decoder.reader.position) more bytes")
+    return try decoder.wholeValue()
+}
+
+/// The value that a file of Flax-serialised bytes holds, whose arrays stay in the file until they are asked for.
+///
+/// - Parameter allowsRepeatedKeys: whether the last of several equal keys of a dictionary counts, as in Python. Otherwise, and always
+///   where a file comes from somebody else, they are an error: which of them was meant is anybody's guess.
+/// - Throws: as `msgpackRestore`, and `CheckpointError` where the file cannot be read.
+public func msgpackRestore(fileAt path: String, allowsRepeatedKeys: Bool = true) throws -> StateDict {
+    let file = try MappedFile(path)
+    return try file.withBytes { bytes in
+        var decoder = StateDictDecoder(
+            reader: MessagePackReader(bytes), file: file, allowsRepeatedKeys: allowsRepeatedKeys)
+        return try decoder.wholeValue()
     }
-    return value
 }
 
 private struct StateDictDecoder {
     var reader: MessagePackReader
+    /// Where the bytes are of; nil for bytes that do not outlive the decoding.
+    private let file: MappedFile?
+    private let allowsRepeatedKeys: Bool
     private var valueCount = 0
 
     /// A byte of input can become about a hundred bytes of values; this bounds what hostile input can make of that.
     static let maximumValueCount = 1 << 22
 
-    init(reader: MessagePackReader) { self.reader = reader }
+    init(reader: MessagePackReader, file: MappedFile? = nil, allowsRepeatedKeys: Bool = true) {
+        self.reader = reader
+        self.file = file
+        self.allowsRepeatedKeys = allowsRepeatedKeys
+    }
+
+    /// The one value that all the bytes are.
+    mutating func wholeValue() throws -> StateDict {
+        let value = try value(depth: 0, joining: true)
+        guard reader.isAtEnd else {
+            throw reader.malformed(
+                reader.position, expected: "the end after one value",
+                got: "\(reader.bytes.count - reader.position) more bytes")
+        }
+        return value
+    }
 
     /// - Parameter joining: whether maps that stand for split arrays are joined here (Flax looks in nested maps, not in lists).
     mutating func value(depth: Int, joining: Bool) throws -> StateDict {
@@ -76,6 +102,11 @@ private struct StateDictDecoder {
             }
             let value = try value(depth: depth + 1, joining: joining)
             if let place = places[key] {
+                guard allowsRepeatedKeys else {
+                    throw reader.malformed(
+                        start, expected: "each key of a dictionary once",
+                        got: "'\(key.description.prefix(64))' again")
+                }
                 entries[place].value = value
             } else {
                 places[key] = entries.count
@@ -133,8 +164,12 @@ private struct StateDictDecoder {
         guard case .binary(let contents) = try payload.next() else { throw refuse("an array's bytes") }
         guard payload.isAtEnd else { throw refuse("nothing after an array's bytes") }
         do {
+            let (dtypeName, shape) = (try reader.text(name), Shape(dimensions))
+            if let file, let dtype = DType(name: dtypeName) {
+                return .file(try FileArray(dtype, shape, file, [contents]))
+            }
             return try StateArray(
-                dtypeName: try reader.text(name), shape: Shape(dimensions),
+                dtypeName: dtypeName, shape: shape,
                 bytes: UnsafeRawBufferPointer(rebasing: reader.bytes[contents]))
         } catch var error as SerializationError {
             error.byteOffset = range.lowerBound
@@ -157,16 +192,25 @@ private struct StateDictDecoder {
             }
             return Int(dimension)
         }
-        var bytes: [UInt8] = []
-        var dtypeName: String?
+        var chunks: [StateArray] = []
         for part in inOrder(parts) {
-            guard case .array(let chunk)? = part, dtypeName == nil || dtypeName == chunk.dtypeName else {
-                throw refuse("chunks \"0\", \"1\", …, arrays of one type")
-            }
-            dtypeName = chunk.dtypeName
-            try chunk.withUnsafeBytes { bytes.append(contentsOf: $0) }
+            guard case .array(let chunk)? = part,
+                chunks.first.map({ $0.dtypeName == chunk.dtypeName }) ?? true
+            else { throw refuse("chunks \"0\", \"1\", …, arrays of one type") }
+            chunks.append(chunk)
         }
         do {
+            let inFile = chunks.compactMap { chunk -> FileArray? in
+                if case .file(let array) = chunk { array } else { nil }
+            }
+            if inFile.count == chunks.count,
+                let whole = try FileArray.joining(inFile, shape: Shape(dimensions))
+            {
+                return .array(.file(whole))
+            }
+            var bytes: [UInt8] = []
+            for chunk in chunks { try chunk.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+            let dtypeName = chunks.first?.dtypeName
             return .array(
                 try bytes.withUnsafeBytes {
                     try StateArray(dtypeName: dtypeName ?? "", shape: Shape(dimensions), bytes: $0)

@@ -71,6 +71,8 @@ extension Tree: StateSerializable {
             self = .tuple(try values.enumerated().map { try child(.string(String($0.offset)), $0.element) })
         case .array(.tensor(let tensor)), .scalar(.tensor(let tensor)):
             self = .tensor(tensor)
+        case .array(.file(let array)), .scalar(.file(let array)):
+            self = .tensor(try array.tensor())
         case .int(let value):
             let dtype = template.tensor?.dtype
             if dtype?.isFloating == true {

@@ -16,7 +16,13 @@ package struct DataFolder: Sendable, Hashable {
     /// Uploads in progress; emptied at start.
     package var temporary: String { path + "/tmp" }
     package var jobs: String { path + "/jobs" }
+    /// The states of imported checkpoints.
+    package var imports: String { path + "/imports" }
+    /// Checkpoints in other formats, which can be made again: emptied at start.
+    package var exports: String { path + "/exports" }
 
+    package func importedState(_ id: String) -> String { "\(imports)/\(id).msgpack" }
+    package func exports(of checkpoint: String) -> String { "\(exports)/\(checkpoint)" }
     package func dataset(_ digest: Digest) -> String { "\(datasets)/\(digest.hex)" }
     package func job(_ id: String) -> String { "\(jobs)/\(id)" }
     package func checkpoints(job: String) -> String { "\(jobs)/\(job)/checkpoints" }
@@ -25,6 +31,13 @@ package struct DataFolder: Sendable, Hashable {
     /// The Flax TrainState of a checkpoint: what people download.
     package func state(of checkpoint: CheckpointRecord) -> String {
         "\(checkpoints(job: checkpoint.job))/\(checkpoint.folder)/state.msgpack"
+    }
+
+    package func state(of checkpoint: StoredCheckpoint) -> String {
+        switch checkpoint {
+        case .ofJob(let checkpoint): state(of: checkpoint)
+        case .imported(let checkpoint): importedState(checkpoint.id)
+        }
     }
 
     /// The rest of what a resume needs.
@@ -42,7 +55,7 @@ package struct DataFolder: Sendable, Hashable {
             if part.isEmpty { continue }
             try Self.makeFolder(prefix)
         }
-        for folder in [datasets, temporary, jobs] { try Self.makeFolder(folder) }
+        for folder in [datasets, temporary, jobs, imports, exports] { try Self.makeFolder(folder) }
     }
 
     package static func makeFolder(_ path: String) throws(StoreError) {

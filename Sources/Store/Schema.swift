@@ -9,6 +9,10 @@ enum Schema {
         migrator.registerMigration("1 jobs, attempts, events") { try $0.execute(sql: jobs) }
         migrator.registerMigration("2 metrics, checkpoints") { try $0.execute(sql: metrics) }
         migrator.registerMigration("3 datasets, idempotency, tombstones") { try $0.execute(sql: datasets) }
+        migrator.registerMigration("4 imported checkpoints") { try $0.execute(sql: imports) }
+        migrator.registerMigration("5 checkpoints that jobs start from") {
+            try $0.execute(sql: startingCheckpoints)
+        }
         return migrator
     }
 
@@ -187,6 +191,15 @@ enum Schema {
         CREATE INDEX checkpoints_unfinished ON checkpoints(ordinal) WHERE status = 'deleting';
         """
 
+    private static let startingCheckpoints = """
+        CREATE TABLE job_checkpoints (
+            checkpoint TEXT NOT NULL,
+            job INTEGER NOT NULL REFERENCES jobs(ordinal) ON DELETE CASCADE,
+            PRIMARY KEY (checkpoint, job)
+        ) WITHOUT ROWID;
+        CREATE INDEX job_checkpoints_by_job ON job_checkpoints(job);
+        """
+
     private static let datasets = """
         CREATE TABLE datasets (
             ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -232,5 +245,18 @@ enum Schema {
             PRIMARY KEY (kind, id)
         ) WITHOUT ROWID;
         CREATE INDEX tombstones_by_age ON tombstones(deleted_at);
+        """
+
+    /// Checkpoints without a job. `contents` is what was found in the file.
+    private static let imports = """
+        CREATE TABLE imported_checkpoints (
+            ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            state_digest BLOB NOT NULL UNIQUE CHECK (length(state_digest) = 32),
+            state_bytes INTEGER NOT NULL,
+            contents TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        );
         """
 }

@@ -30,7 +30,8 @@ package enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
         case .conflict(let job, let state, let trigger):
             "job \(job) is \(state.rawValue): \(trigger) is not possible"
         case .referenced(let kind, let id, let by):
-            "\(kind) \(id) is used by \(by.joined(separator: ", ")); delete those first"
+            "\(kind) \(id) is used by \(by.joined(separator: ", ")); "
+                + (kind == "checkpoint" ? "let those end or cancel them first" : "delete those first")
         case .pinned(let checkpoint):
             "checkpoint \(checkpoint) is pinned; unpin it first"
         case .idempotencyMismatch(let key):

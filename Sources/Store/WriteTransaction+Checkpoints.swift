@@ -153,3 +153,29 @@ extension WriteTransaction {
         if let best = job.best, try checkpoint(best.checkpoint).status != .committed { job.best = nil }
     }
 }
+
+// MARK: - Checkpoints that other jobs start from
+
+extension WriteTransaction {
+    /// Notes that a job starts from a checkpoint. Throws `.notFound` or `.gone` where there is none any more.
+    func addUser(_ job: JobRecord, ofCheckpoint id: String) throws {
+        let found = try row(
+            """
+            SELECT 1 FROM checkpoints WHERE id = ?1 AND status = 'committed'
+            UNION ALL SELECT 1 FROM imported_checkpoints WHERE id = ?1
+            """, [id])
+        guard found != nil else { throw try missing(kind: "checkpoint", id: id) }
+        try execute("INSERT INTO job_checkpoints (checkpoint, job) VALUES (?, ?)", [id, job.ordinal])
+    }
+
+    /// Jobs that start from a checkpoint and have not ended, oldest first and at most 20: until then, each attempt may need it.
+    package func users(ofCheckpoint id: String) throws -> [String] {
+        try rows(
+            """
+            SELECT jobs.id FROM job_checkpoints JOIN jobs ON jobs.ordinal = job_checkpoints.job
+            WHERE job_checkpoints.checkpoint = ? AND jobs.deleted_at IS NULL
+            AND jobs.state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY jobs.ordinal LIMIT 20
+            """, [id]
+        ).map { $0["id"] }
+    }
+}

@@ -7,7 +7,7 @@ import JobSpec
 
 extension WriteTransaction {
     /// First phase: gone for every reader, with a tombstone that says when and why. Throws `.conflict` unless
-    /// it ended.
+    /// it ended, and `.referenced` while another job is to start from one of its checkpoints.
     package func beginDeletion(of job: JobRecord, keepsArtifacts: Bool, reason: String) throws {
         guard job.state.isTerminal else {
             throw StoreError.conflict(job: job.id, state: job.state, trigger: JobAction.delete.rawValue)
@@ -15,6 +15,12 @@ extension WriteTransaction {
         let pinned = try row(
             "SELECT id FROM checkpoints WHERE job = ? AND pinned = 1 AND status = 'committed'", [job.ordinal])
         if let pinned { throw StoreError.pinned(checkpoint: pinned["id"]) }
+        for checkpoint in try committedCheckpoints(of: job) {
+            let users = try users(ofCheckpoint: checkpoint.id)
+            guard users.isEmpty else {
+                throw StoreError.referenced(kind: "checkpoint", id: checkpoint.id, by: users)
+            }
+        }
         try execute(
             "UPDATE jobs SET deleted_at = ?, keeps_artifacts = ? WHERE ordinal = ?",
             [now.milliseconds, keepsArtifacts, job.ordinal])

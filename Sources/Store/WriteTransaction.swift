@@ -59,10 +59,13 @@ package struct NewJob: Sendable {
     package var attemptsMax: Int
     package var backoffSeconds: Double
     package var datasets: [Digest]
+    /// The checkpoint of another job that it starts from; nil for none.
+    package var startingCheckpoint: String?
 
     package init(
         id: String, name: String, labels: [String: String], queue: String, priority: Int, spec: [UInt8],
-        effectiveSpec: [UInt8], plan: JSONValue, attemptsMax: Int, backoffSeconds: Double, datasets: [Digest]
+        effectiveSpec: [UInt8], plan: JSONValue, attemptsMax: Int, backoffSeconds: Double,
+        datasets: [Digest], startingCheckpoint: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -75,6 +78,7 @@ package struct NewJob: Sendable {
         self.attemptsMax = attemptsMax
         self.backoffSeconds = backoffSeconds
         self.datasets = datasets
+        self.startingCheckpoint = startingCheckpoint
     }
 }
 
@@ -126,6 +130,7 @@ extension WriteTransaction {
             try execute(
                 "INSERT INTO job_datasets (digest, job) VALUES (?, ?)", [Columns.data(digest), job.ordinal])
         }
+        if let checkpoint = new.startingCheckpoint { try addUser(job, ofCheckpoint: checkpoint) }
         effects.jobs[job.id] = CommitEffects.JobChange(before: nil, after: job)
         try addEvent(
             .created, to: &job,

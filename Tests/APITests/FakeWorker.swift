@@ -7,6 +7,9 @@ enum FakeWorker {
     /// - `endless…`: one step, then it waits for `pause` or `cancel`.
     /// - `broken…`: fails with `nonfinite_loss`.
     /// - `misshapen…`: refused when it is planned.
+    ///
+    /// Exports of a job `quickrefused` are refused, those of `quickdying` end the worker; any other export has its format in its first
+    /// line, and then the state. An import of a file that begins with `bad` is refused; any other is copied.
     static func launch(in folder: String) throws -> WorkerLaunch {
         let path = folder + "/fake-worker.sh"
         try Data(script.utf8).write(to: URL(fileURLWithPath: path))
@@ -18,6 +21,8 @@ enum FakeWorker {
         digest() { sha256sum "$1" | cut -d' ' -f1; }
         size() { wc -c < "$1" | tr -d ' '; }
         point() { printf '{"name":"train/loss","step":%d,"finished":%d,"value":%s}' "$1" $(($1 + 1)) "$2"; }
+        field() { printf '%s' "$line" | sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
+        written() { say '{"type":"written","sha256":"'"$(digest "$1")"'","bytes":'"$(size "$1")"',"contents":'"$2"'}'; }
         checkpoint() {
             place="$folder/$(printf 'step-%06d' "$1")"
             mkdir -p "$place"
@@ -50,6 +55,24 @@ enum FakeWorker {
                     checkpoint 3 final
                     say '{"type":"done","step":3,"metrics":{"train/loss":0.125}}'
                     exit 0 ;;
+                esac ;;
+            *'"type":"export"'*)
+                output=$(field output)
+                case "$name" in
+                quickrefused) say '{"type":"refused","problems":[{"code":"not_exportable","pointer":"#/params/Dense_0","detail":"Dense_0 has no counterpart"}]}' ;;
+                quickdying) echo 'out of luck' >&2; kill -9 $$ ;;
+                *)
+                    { field format; echo; cat "$(field state)"; } > "$output"
+                    written "$output" '{}' ;;
+                esac ;;
+            *'"type":"import"'*)
+                input=$(field input)
+                output=$(field output)
+                case "$(head -c 3 "$input")" in
+                bad) say '{"type":"refused","problems":[{"code":"invalid_checkpoint","pointer":"#byte=0","detail":"no checkpoint"}]}' ;;
+                *)
+                    cp "$input" "$output"
+                    written "$output" '{"format":"npz","parts":["params"],"arrays":1,"elements":2}' ;;
                 esac ;;
             *'"type":"pause"'*)
                 checkpoint 1 pause

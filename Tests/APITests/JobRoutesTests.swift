@@ -1,6 +1,7 @@
 // The life of jobs over HTTP, with a worker that only speaks the protocol.
 import Foundation
 import JobSpec
+import TestSupport
 import Testing
 
 @testable import API
@@ -101,6 +102,26 @@ import Testing
                 #expect(again.status == 304 && again.body.isEmpty, "\(target)")
             }
             #expect(try await server.client.get("/v1/jobs/\(job)", ["If-None-Match": "\"0\""]).status == 200)
+        }
+    }
+
+    @Test("A job whose checkpoint another one starts from is not deleted: 409 names the other")
+    func startingCheckpoint() async throws {
+        try await TestServer.run(withWorkers: true) { server in
+            let client = server.client
+            let first = try id(try await submit(server, "quick", "?wait=20"))
+            let list = try await client.get("/v1/jobs/\(first)/checkpoints").json()
+            let checkpoint = try id(try #require(list["data"]?[0]))
+            let later = spec("endless").setting("/init", to: ["checkpoint": .string(checkpoint)])
+            let created = try await client.post("/v1/jobs", later)
+            #expect(created.status == 201, "\(created.text.prefix(300))")
+            let second = try id(try created.json())
+            let refused = try expectProblem(
+                try await client.send("DELETE", "/v1/jobs/\(first)"), 409, .stateConflict)
+            #expect(refused["referenced_by"] == [.string(second)])
+            _ = try await client.post("/v1/jobs/\(second)/cancel", ["grace_seconds": 0])
+            try await waitFor("cancelled", second, client)
+            #expect(try await client.send("DELETE", "/v1/jobs/\(first)").status == 204)
         }
     }
 

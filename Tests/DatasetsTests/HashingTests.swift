@@ -57,4 +57,18 @@ struct HashingTests {
     func wrongHex(text: String) {
         #expect(Digest(hex: text) == nil)
     }
+
+    @Test("CRC-32C gives RFC 3720's values, for any division of the bytes")
+    func crc32c() {
+        #expect(CRC32C.hash(Array("123456789".utf8)).value == 0xE306_9283)
+        #expect(CRC32C.hash([UInt8](repeating: 0, count: 32)).value == 0x8A91_36AA)
+        #expect(CRC32C.hash([UInt8](repeating: 0xFF, count: 32)).value == 0x62A8_AB43)
+        #expect(CRC32C.hash(Array(0..<32)).value == 0x46DD_794E)
+        #expect(CRC32C.hash((0..<32).reversed()).value == 0x113F_DB5C)
+        var pieces = CRC32C()
+        for (start, end) in [(0, 1), (1, 10), (10, 27), (27, 32)] {
+            pieces.update((start..<end).map { UInt8($0) })
+        }
+        #expect(pieces.value == 0x46DD_794E)
+    }
 }

@@ -37,6 +37,77 @@ extension EndToEnd {
             #expect(try spindle("get", id).status == 3)
         }
 
+        @Test(
+            "a model is exported from the server and from files with the same bytes, and comes back as a checkpoint"
+        )
+        func exports() throws {
+            let server = try ServerHarness()
+            func spindle(_ arguments: String...) throws -> CommandOutcome {
+                try SpindleBinary.run(arguments, server: server.address)
+            }
+            let digits = Repository.fixture("data/digits.csv").path
+            _ = try spindle("data", "put", "digits", digits)
+            let file = try server.folder.write(
+                "spec.json",
+                try ServerHarness.example("digits.json").setting("/budget", to: ["steps": 3]).serialized())
+            let id = try spindle("submit", file).output.trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(try spindle("wait", id).status == 0)
+            let state = server.folder.path("state.msgpack")
+            #expect(try spindle("export", id, "--format", "flax-msgpack", "-o", state).status == 0)
+            for format in ["safetensors", "npz", "onnx", "stablehlo"] {
+                let (here, there) = (
+                    server.folder.path("here." + format), server.folder.path("there." + format)
+                )
+                let remote = try spindle("export", id, "--format", format, "-o", there)
+                #expect(remote.status == 0 && remote.output == there + "\n", "\(remote.notes)")
+                let local = try SpindleBinary.run(
+                    [
+                        "export", "--checkpoint", state, "--spec", file, "--dataset", "digits=" + digits,
+                        "--format", format, "-o", here,
+                    ], server: nil)
+                #expect(local.status == 0, "\(local.notes)")
+                #expect(
+                    try Repository.bytes(URL(filePath: here)) == Repository.bytes(URL(filePath: there)),
+                    "\(format)")
+            }
+            let model = server.folder.path("model")
+            #expect(
+                try spindle("export", id, "--format", "saved_model", "--ops", "native", "-o", model).status
+                    == 0)
+            #expect(FileManager.default.fileExists(atPath: model + "/variables/variables.index"))
+            #expect(try spindle("export", id, "--format", "saved_model", "-o", model).status == 1)
+
+            let runs = server.folder.path("runs")
+            let events = try spindle("export", id, "--format", "tensorboard", "-o", runs)
+            #expect(events.output.contains("\(runs)/\(id)/events.out.tfevents."), "\(events.notes)")
+
+            let imported = try spindle("import", server.folder.path("there.npz"))
+            #expect(imported.status == 0 && imported.output.hasPrefix("ckpt_"), "\(imported.notes)")
+            #expect(imported.notes.contains("6 arrays"))
+            let checkpoint = imported.output.trimmingCharacters(in: .whitespacesAndNewlines)
+            let refused = try spindle("export", checkpoint, "--format", "onnx", "-o", model + ".onnx")
+            #expect(refused.status == 1 && refused.notes.contains("no job's model"), "\(refused.notes)")
+            let other = try spindle("import", file)
+            #expect(
+                other.status == 1 && other.notes.contains("expected a file of Flax msgpack"), "\(other.notes)"
+            )
+        }
+
+        @Test("export says what is wrong with its arguments before it does anything")
+        func exportArguments() throws {
+            func notes(_ arguments: String...) throws -> String {
+                let outcome = try SpindleBinary.run(["export"] + arguments, server: nil)
+                #expect(outcome.status == 2)
+                return outcome.notes
+            }
+            #expect(try notes("job_1", "--format", "savedmodel").contains("did you mean saved_model?"))
+            #expect(try notes("--format", "npz").contains("--checkpoint FILE"))
+            #expect(
+                try notes("job_1", "--format", "npz", "--ops", "native").contains("--ops is for saved_model"))
+            #expect(try notes("--checkpoint", "x", "--format", "onnx").contains("give --spec FILE too"))
+            #expect(try notes("ckpt_1", "--format", "tensorboard").contains("a job's id"))
+        }
+
         @Test("inspect shows a spec's modules, step and plan without a server")
         func inspect() throws {
             let spec = Repository.example("digits.json").path

@@ -86,8 +86,8 @@ struct SpecMaker {
             "optimizer": entry([.optimizer], depth: 0),
             "budget": Bool.random(using: &generator) ? ["steps": 5] : ["epochs": 2, "wall_seconds": 1.5],
         ]
-        let metrics = Catalog.entries(.metric).filter { [loss.target, .either].contains($0.target) }.map(
-            \.name)
+        let judged: [TargetKind?] = [.classes, .values].contains(loss.target) ? [loss.target, .either] : []
+        let metrics = Catalog.entries(.metric).filter { judged.contains($0.target) }.map(\.name)
         if Bool.random(using: &generator) { spec = spec.setting("/metrics", to: JSONValue(metrics)) }
         if validates, Bool.random(using: &generator) {
             spec = spec.setting("/evaluation", to: ["every_steps": 3, "max_batches": 2])
@@ -123,7 +123,8 @@ struct SpecMaker {
     }
 
     private mutating func candidate(_ kinds: [CatalogKind], depth: Int) -> (JSONValue, CatalogKind) {
-        let entries = kinds.flatMap { Catalog.entries($0) }
+        // The one optimizer that must be the outermost.
+        let entries = kinds.flatMap { Catalog.entries($0) }.filter { depth == 0 || $0.name != "dpsgd" }
         let leaves = entries.filter { entry in
             !entry.parameters.contains { parameter in
                 switch parameter.type {
@@ -143,6 +144,9 @@ struct SpecMaker {
         // Contradictions that chance rarely avoids.
         if entry.kind == .schedule, value["warmup_steps"] != nil {
             value = value.setting("/warmup_steps", to: 0).setting("/peak_value", to: 1)
+        }
+        if entry.name == "named_chain", let count = value["transforms"]?.arrayValue?.count {
+            value = value.setting("/names", to: JSONValue((0..<count).map { "part\($0)" }))
         }
         if value["emb_dim"] != nil { value = value.setting("/emb_dim", to: 12).setting("/num_heads", to: 3) }
         return (value, entry.kind)

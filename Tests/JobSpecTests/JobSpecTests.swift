@@ -101,15 +101,38 @@ struct JobSpecTests {
                 """)
     }
 
-    @Test("the transformer example is refused, naming exactly what this version lacks")
+    @Test("the transformer example is accepted, with its guard")
     func transformer() throws {
         let value = try JSONValue(parsing: Repository.bytes(Repository.fixture("specs/charlm.json")))
-        let errors = try #require(throws: SpecErrors.self) { try JobSpec.decode(value) }
+        let spec = try JobSpec.decode(value)
+        #expect(spec.callbacks.map(\.name) == ["nan_guard"])
+        #expect(try spec.callbacks[0].arguments.text("action") == "rollback")
+        #expect(try spec.callbacks[0].arguments.integer("every_steps") == 100)
+    }
+
+    @Test("test data is part of the effective spec, and a dataset of the job")
+    func testData() throws {
+        let source: JSONValue = ["dataset": "more-digits", "split": "90%:"]
+        let spec = try JobSpec.decode(Self.example("digits.json").setting("/data/test", to: source))
+        #expect(spec.datasetReferences.map(\.name) == ["digits", "more-digits"])
+        let pinned = spec.pinned { _ in String(repeating: "0", count: 64) }
+        #expect(pinned.datasetReferences.allSatisfy { $0.sha256 != nil })
+        #expect(try JobSpec.decode(spec.effectiveJSON) == spec)
+    }
+
+    @Test("rules for paths rename parameters inside of an optimizer's state, and the state's own paths")
+    func renamingInState() throws {
+        func renamed(_ path: String, _ map: JSONValue) throws -> String? {
+            let spec = try JobSpec.decode(
+                Self.example("digits.json").setting("/init", to: ["checkpoint": "c", "map": map]))
+            return spec.initial?.renamedInState(path, parameters: ["encoder/kernel", "head/bias"])
+        }
+        #expect(try renamed("0/mu/encoder/kernel", ["encoder/**": "body/**"]) == "0/mu/body/kernel")
+        #expect(try renamed("0/mu/encoder/kernel", ["**": "body/**"]) == "0/mu/body/encoder/kernel")
+        #expect(try renamed("0/count", ["**": "body/**"]) == "0/count")
         #expect(
-            errors.problems.map { "\($0.code) \($0.pointer)" } == [
-                "unsupported #/callbacks/0/action"
-            ])
-        #expect(errors.problems.allSatisfy { $0.detail.contains("not in this version") })
+            try renamed("0/nu/head/bias", ["head/bias": "top/bias", "0/**": "1/0/**"]) == "1/0/nu/top/bias")
+        #expect(try renamed("1/trace/other", ["encoder/**": "body/**"]) == "1/trace/other")
     }
 
     @Test("validation data without an evaluation block is evaluated every epoch")

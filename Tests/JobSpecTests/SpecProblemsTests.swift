@@ -38,7 +38,7 @@ struct SpecProblemsTests {
             "/init", ["checkpoint": "c", "map": ["a/**": "b"]], "invalid_value", "end in /**",
             at: "#/init/map/a~1**"),
         WrongSpec("/kind", "sweep", "unsupported", "not in this version"),
-        WrongSpec("/data/test", ["dataset": "digits"], "unsupported", "not in this version"),
+        WrongSpec("/data/test", [:], "missing_field", "needs dataset or generator"),
         WrongSpec("/spec_version", 2, "out_of_range", "from 1 to 1"),
         WrongSpec("/name", 3, "wrong_type", "got a number"),
         WrongSpec("/name", "", "invalid_value", "1 to 128"),
@@ -57,7 +57,7 @@ struct SpecProblemsTests {
         WrongSpec("/model/type", 5, "wrong_type", "expected a string"),
         WrongSpec("/model/type", "MPL", "unknown_name", "did you mean MLP?"),
         WrongSpec("/model/type", "adam", "unknown_name", "adam is an optimizer, not a module"),
-        WrongSpec("/model/type", "ConvLSTMCell", "unsupported", "ConvLSTMCell is not in this version"),
+        WrongSpec("/model/type", "ConvLSTMCell", "unknown_name", "is a recurrent cell, not a module"),
         WrongSpec("/model/featurse", [1], "unknown_field", "did you mean features?"),
         WrongSpec("/model/use_bias", true, "unsupported", "MLP.use_bias is not in this version"),
         WrongSpec("/model/features", nil, "missing_field", "MLP needs features"),
@@ -67,10 +67,10 @@ struct SpecProblemsTests {
         WrongSpec("/model/features/1", "64", "wrong_type", "got a string"),
         WrongSpec("/model/features/1", 1_000_001, "out_of_range", "got 1000001"),
         WrongSpec("/model/activation", "rleu", "unknown_name", "did you mean relu?"),
-        WrongSpec("/model/activation", "glu", "unsupported", "glu is not in this version"),
         WrongSpec("/model/name", "0a", "invalid_value", "does not begin with a digit"),
         WrongSpec("/loss", "mse", "unknown_name", "is not a loss"),
-        WrongSpec("/loss", "ctc_loss", "unsupported", "not in this version"),
+        WrongSpec("/loss", "triplet_margin_loss", "unsupported", "not in this version: it compares three"),
+        WrongSpec("/loss", "ctc_loss", "conflict", "about sequences of labels", at: "#/metrics/0"),
         WrongSpec("/metrics/0", "r2", "conflict", "r2 is about numbers"),
         WrongSpec(
             "/model",
@@ -90,9 +90,31 @@ struct SpecProblemsTests {
         WrongSpec("/metrics", ["accuracy", "accuracy"], "conflict", "listed twice", at: "#/metrics/1"),
         WrongSpec("/metrics", "accuracy", "wrong_type", "expected a list"),
         WrongSpec(
-            "/callbacks", [["type": "early_stopping"]], "unsupported",
-            "early_stopping is not in this version",
-            at: "#/callbacks/0/type"),
+            "/callbacks", [["type": "early_stopping"]], "missing_field", "early_stopping needs metric",
+            at: "#/callbacks/0/metric"),
+        WrongSpec(
+            "/callbacks", [["type": "early_stopping", "metric": "validation/acuracy"]], "unknown_name",
+            "did you mean validation/accuracy?", at: "#/callbacks/0/metric"),
+        WrongSpec(
+            "/callbacks", [["type": "stop_when", "metric": "train/loss"]], "missing_field",
+            "needs below or above", at: "#/callbacks/0"),
+        WrongSpec(
+            "/callbacks", [["type": "stop_when", "metric": "train/loss", "below": 1, "above": 2]], "conflict",
+            "may be listed twice", at: "#/callbacks/0/above"),
+        WrongSpec("/callbacks", ["nan_guard", "nan_guard"], "conflict", "listed twice", at: "#/callbacks/1"),
+        WrongSpec(
+            "/optimizer",
+            ["type": "named_chain", "names": ["a", "a"], "transforms": ["identity", "identity"]], "conflict",
+            "expected 2 different names", at: "#/optimizer/names"),
+        WrongSpec(
+            "/optimizer",
+            [
+                "type": "flatten",
+                "inner": [
+                    "type": "dpsgd", "learning_rate": 0.1, "l2_norm_clip": 1, "noise_multiplier": 1,
+                    "seed": 0,
+                ],
+            ], "conflict", "only the outermost optimizer gets", at: "#/optimizer/inner"),
     ]
 
     static let dataAndRun: [WrongSpec] = [
@@ -131,7 +153,7 @@ struct SpecProblemsTests {
             "/optimizer", "adam", "missing_field", "adam needs learning_rate", at: "#/optimizer/learning_rate"
         ),
         WrongSpec("/optimizer/lerning_rate", 1, "unknown_field", "did you mean learning_rate?"),
-        WrongSpec("/optimizer/type", "sam", "unsupported", "sam is not in this version"),
+        WrongSpec("/optimizer/type", "sofia", "unknown_name", "did you mean sophia?"),
         WrongSpec("/optimizer/type", "adamww", "unknown_name", "did you mean adamw?"),
         WrongSpec(
             "/optimizer", ["type": "adamw", "learning_rate": 0.1, "mask": "//"], "invalid_value",

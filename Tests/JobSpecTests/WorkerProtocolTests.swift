@@ -15,6 +15,17 @@ struct WorkerProtocolTests {
                 threads: 2)),
         .run(
             RunCommand(job: "j", attempt: 1, spec: [:], datasets: [:], folder: "/f", resume: nil, threads: 1)),
+        .export(
+            ExportCommand(
+                options: ExportOptions(format: .savedModel, operations: .native, bakesTransforms: true),
+                spec: ["a": 1.0], datasets: ["d@sha256:00": DatasetLocation(path: "/p", format: "csv")],
+                state: "/s", stateSHA256: "00", resume: "/r", output: "/o p")),
+        .export(
+            ExportCommand(
+                options: ExportOptions(format: .npz), spec: nil, datasets: [:], state: "/s",
+                stateSHA256: "00",
+                resume: nil, output: "/o")),
+        .importFile(ImportCommand(input: "/i", maximumBytes: 1 << 40, output: "/o")),
         .pause, .cancel(checkpoint: false), .cancel(checkpoint: true),
     ]
 
@@ -46,11 +57,14 @@ struct WorkerProtocolTests {
             CheckpointReport(
                 step: 440, folder: "/f/step-000440", stateSHA256: "aa", stateBytes: 1, resumeSHA256: "bb",
                 resumeBytes: 2, metrics: ["validation/accuracy": 0.97], cause: .periodic)),
-        .stopped(step: 3), .cancelled(step: 4), .done(step: 880, metrics: ["train/loss": 0.1]),
+        .stopped(step: 3), .cancelled(step: 4), .done(step: 880, metrics: ["train/loss": 0.1], reason: nil),
+        .done(step: 440, metrics: [:], reason: "stop_when: train/loss is 0.1, below 0.2"),
         .failed(
             FailureReport(
                 code: "nonfinite_loss", detail: "x", step: 3, retryable: false,
                 problems: [SpecProblem(code: "a", pointer: "#", detail: "b")])),
+        .written(WrittenFile(sha256: "aa", bytes: 1 << 40, contents: ["arrays": 2])),
+        .refused(problems: [SpecProblem(code: "not_exportable", pointer: "#/params", detail: "é")]),
         .failed(FailureReport(code: "engine_error", detail: "x", step: nil, retryable: true)),
     ]
 

@@ -100,6 +100,42 @@ import Testing
         await fixture.remove()
     }
 
+    @Test("A checkpoint that a job starts from keeps its own job from deletion until the other has ended")
+    func startingCheckpoint() async throws {
+        let fixture = try Fixture()
+        let first = try await fixture.insert(Fixture.job("first"))
+        let new = checkpoint(2)
+        let start = try await fixture.store.write { transaction -> CheckpointRecord in
+            var job = try transaction.job(first.id)
+            let record = try transaction.add(new, to: &job)
+            try transaction.save(&job)
+            return record
+        }
+        _ = try await fixture.move(first.id, .cancelRequested, .cancelled)
+        var later = Fixture.job("later")
+        later.startingCheckpoint = start.id
+        let second = try await fixture.insert(later)
+        func delete(_ id: String) async throws {
+            try await fixture.store.write {
+                try $0.beginDeletion(of: $0.job(id), keepsArtifacts: false, reason: "test")
+            }
+        }
+        #expect(try await fixture.store.write { try $0.users(ofCheckpoint: start.id) } == [second.id])
+        await #expect(throws: StoreError.referenced(kind: "checkpoint", id: start.id, by: [second.id])) {
+            try await delete(first.id)
+        }
+        _ = try await fixture.move(second.id, .cancelRequested, .cancelled)
+        try await delete(first.id)
+        // Too late for a third.
+        var third = Fixture.job("third")
+        third.startingCheckpoint = "ckpt_unknown"
+        let unknown = third
+        await #expect(throws: StoreError.notFound(kind: "checkpoint", id: "ckpt_unknown")) {
+            _ = try await fixture.insert(unknown)
+        }
+        await fixture.remove()
+    }
+
     @Test("A deleted job is gone at once, its rows go in pieces, and its tombstone stays")
     func deletion() async throws {
         let fixture = try Fixture()

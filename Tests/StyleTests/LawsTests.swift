@@ -18,7 +18,9 @@ private func lines(_ file: URL) throws -> [Substring] {
 
 /// Targets from the bottom up: a target imports only those before it.
 private let order = [
-    "CKernels", "COpenBLAS", "CCrypto", "CLinux", "CCurl", "Hashing", "TensorEngine", "Linen", "Optax",
+    "CKernels", "COpenBLAS", "CCrypto", "CLinux", "CCurl", "Hashing", "FileFormats", "Protobuf",
+    "TensorEngine", "Linen",
+    "Optax",
     "Serialization",
     "JobSpec", "Datasets", "Training", "Store", "Scheduler", "HTTPServer", "API", "spindle",
 ]

@@ -52,7 +52,10 @@ import Testing
         "DenseGeneral.features": [6], "MLP.features": [8, 6], "CNN.features": [4],
         "Autoencoder.features": [4, 2],
         "VAE.features": [4], "init_value": 0.1, "vocab_size": 7, "num_embeddings": 7, "emb_dim": 6,
-        "GroupNorm.num_groups": 2,
+        "GroupNorm.num_groups": 2, "named_chain.names": ["first", "second"],
+        "sam.adv_optimizer": [
+            "type": "chain", "transforms": ["normalize", ["type": "sgd", "learning_rate": 0.05]],
+        ],
     ]
 
     private static func spec(_ entry: CatalogEntry) throws -> TypedSpec {
@@ -77,6 +80,7 @@ import Testing
         check([.metric], MetricBuilder.table.names)
         check([.module], ModelBuilder.table.names)
         check([.cell], ModelBuilder.cells.names)
+        check([.callback], CallbackBuilder.table.names)
         check([.initializer], FunctionBuilder.initializers.names)
         check([.activation], FunctionBuilder.activations.names)
     }
@@ -96,7 +100,8 @@ import Testing
         let loss: @Sendable (Tree) throws -> Tensor = { tree in
             try tree.leaves.reduce(zeros([])) { try $0 + sum(square($1)) }
         }
-        let gradients = try params.map { try 2 * $0 }
+        // Gradients of two examples, where the optimizer is one for gradients of single examples.
+        let gradients = try params.map { name == "dpsgd" ? try stack([2 * $0, 3 * $0]) : try 2 * $0 }
         let state = try TrainState.create(params: params, transformation: transformation)
         let next = try state.applyGradients(
             gradients,
@@ -132,9 +137,15 @@ import Testing
         let loss = try LossBuilder.loss(Self.spec(entry))
         let key = try PRNGKey(seed: 1)
         let output = try logSoftmax(key.normal(Shape(batch + [3])))
-        let target =
-            entry.target == .classes
-            ? try key.randint(Shape(batch), low: 0, high: 3) : try softmax(key.normal(Shape(batch + [3])))
+        let target: Tensor
+        switch entry.target {
+        case .classes: target = try key.randint(Shape(batch), low: 0, high: 3)
+        // Embeddings have one label a row, frames a sequence of labels.
+        case .groups where batch.count == 1: target = try Tensor([0, 1, 0, 1] as [Int32])
+        case .labelSequences where batch.count == 2: target = try reshape(Tensor([1, 2] as [Int32]), [2, 1])
+        case .groups, .labelSequences: return
+        default: target = try softmax(key.normal(Shape(batch + [3])))
+        }
         let value = try loss(output, target)
         #expect(value.shape == [])
         #expect(try value.item().isFinite)
@@ -146,7 +157,8 @@ import Testing
     func functions(name: String) throws {
         if let entry = Catalog.entry(.activation, name) {
             let activation = try FunctionBuilder.activation(Self.spec(entry))
-            #expect(try activation(PRNGKey(seed: 0).normal([2, 3])).shape == [2, 3])
+            let width = name == "glu" ? 2 : 4
+            #expect(try activation(PRNGKey(seed: 0).normal([2, 4])).shape == [2, width])
         }
         if let entry = Catalog.entry(.initializer, name) {
             let initializer = try FunctionBuilder.initializer(Self.spec(entry))
@@ -190,11 +202,14 @@ import Testing
 
     @Test("every cell runs along a sequence", arguments: Catalog.entries(.cell).map(\.name))
     func cells(name: String) throws {
-        let json: JSONValue = ["type": "RNN", "cell": ["type": .string(name), "features": 5]]
+        let cell = try Self.spec(try #require(Catalog.entry(.cell, name)))
+        let json: JSONValue = ["type": "RNN", "cell": cell.json]
         let model = try ModelBuilder(vocabulary: nil).model(SpecDecoding.entry(json, .module).get())
-        let x = try PRNGKey(seed: 0).normal([2, 3, 4])
-        #expect(
-            try model.initializeWithOutput(rngs: ["params": PRNGKey(seed: 1)], x).output.shape == [2, 3, 5])
+        // Images of one dimension where the cell has a kernel.
+        let size: [Int] = name == "ConvLSTMCell" ? [7] : []
+        let x = try PRNGKey(seed: 0).normal(Shape([2, 3] + size + [4]))
+        let output = try model.initializeWithOutput(rngs: ["params": PRNGKey(seed: 1)], x).output
+        #expect(output.shape == Shape([2, 3] + size + [6]))
     }
 
     @Test("every metric is a number over an evaluation", arguments: Catalog.entries(.metric).map(\.name))

@@ -62,6 +62,14 @@ import Testing
         let losses = try start(path, initial, ["/model": model]).train().losses
         #expect(try losses == start(path, ["checkpoint": "ckpt_1"]).train().losses)
 
+        // The optimizer's moments have the parameters' names inside of it.
+        let parts: JSONValue = ["params", "opt_state", "step"]
+        let longer: [String: JSONValue] = ["/budget": ["steps": 3]]
+        let whole = try start(
+            path, initial.setting("/load", to: parts), longer.merging(["/model": model]) { $1 })
+        let same = try start(path, ["checkpoint": "ckpt_1", "load": parts], longer)
+        #expect(try whole.train().losses == same.train().losses)
+
         let errors = try #require(throws: SpecErrors.self) {
             try start(path, ["checkpoint": "ckpt_1"], ["/model": model]).plan()
         }

@@ -36,7 +36,7 @@ struct AttemptResult {
 final class RunFixture {
     let folder: TemporaryFolder
     let spec: JSONValue
-    private let datasets: OrderedDictionary<String, DatasetLocation>
+    let datasets: OrderedDictionary<String, DatasetLocation>
 
     private static let files: OrderedDictionary<String, (file: String, format: String)> = [
         "digits": ("digits.csv", "csv"), "scripture": ("scripture.txt", "text"),

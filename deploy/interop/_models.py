@@ -1,4 +1,4 @@
-"""Spindle's presets, written again in Flax from their documentation."""
+"""Spindle's presets, written again in Flax from their documentation. Fields are named as in a job spec."""
 
 import flax.linen as nn
 import jax
@@ -7,27 +7,31 @@ import jax.numpy as jnp
 
 class MLP(nn.Module):
     features: tuple
+    activation: str = "relu"
 
     @nn.compact
-    def __call__(self, x, train):
+    def __call__(self, x, train=False):
         for width in self.features[:-1]:
-            x = nn.relu(nn.Dense(width)(x))
+            x = getattr(nn, self.activation)(nn.Dense(width)(x))
         return nn.Dense(self.features[-1])(x)
 
 
 class CNN(nn.Module):
-    classes: int
+    num_classes: int
     features: tuple
-    dense: tuple
+    dense_features: tuple
+    dropout_rate: float = 0.0
 
     @nn.compact
     def __call__(self, x, train):
         for width in self.features:
             x = nn.avg_pool(nn.relu(nn.Conv(width, (3, 3))(x)), (2, 2), strides=(2, 2))
         x = x.reshape((x.shape[0], -1))
-        for width in self.dense:
+        for width in self.dense_features:
             x = nn.relu(nn.Dense(width)(x))
-        return nn.Dense(self.classes)(x)
+            if self.dropout_rate > 0:
+                x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
+        return nn.Dense(self.num_classes)(x)
 
 
 class ResNetBlock(nn.Module):
@@ -50,18 +54,22 @@ class ResNetBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    classes: int
-    stages: tuple
-    filters: int
+    """With the stem for small images."""
+
+    num_classes: int
+    stage_sizes: tuple
+    num_filters: int
+    stem: str = "small"
 
     @nn.compact
     def __call__(self, x, train):
-        x = nn.Conv(self.filters, (3, 3), use_bias=False, name="conv_init")(x)
+        assert self.stem == "small"
+        x = nn.Conv(self.num_filters, (3, 3), use_bias=False, name="conv_init")(x)
         x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, name="bn_init")(x))
-        for stage, size in enumerate(self.stages):
+        for stage, size in enumerate(self.stage_sizes):
             for block in range(size):
-                x = ResNetBlock(self.filters << stage, 2 if stage > 0 and block == 0 else 1)(x, train)
-        return nn.Dense(self.classes)(x.mean(axis=(1, 2)))
+                x = ResNetBlock(self.num_filters << stage, 2 if stage > 0 and block == 0 else 1)(x, train)
+        return nn.Dense(self.num_classes)(x.mean(axis=(1, 2)))
 
 
 class TransformerBlock(nn.Module):
@@ -82,35 +90,36 @@ class TransformerBlock(nn.Module):
 
 
 class TransformerLM(nn.Module):
-    vocabulary: int
-    layers: int
-    heads: int
-    features: int
-    mlp: int
-    longest: int
-    rate: float
+    vocab_size: int
+    num_layers: int
+    num_heads: int
+    emb_dim: int
+    mlp_dim: int
+    max_len: int
+    dropout_rate: float
 
     @nn.compact
     def __call__(self, tokens, train):
-        x = nn.Embed(self.vocabulary, self.features, embedding_init=nn.initializers.normal(0.02))(tokens)
-        positions = self.param("pos_embedding", nn.initializers.normal(0.02), (self.longest, self.features))
-        x = nn.Dropout(self.rate, deterministic=not train)(x + positions[: tokens.shape[1]])
-        for _ in range(self.layers):
-            x = TransformerBlock(self.heads, self.mlp, self.rate)(x, train)
-        return nn.Dense(self.vocabulary)(nn.LayerNorm()(x))
+        x = nn.Embed(self.vocab_size, self.emb_dim, embedding_init=nn.initializers.normal(0.02))(tokens)
+        positions = self.param("pos_embedding", nn.initializers.normal(0.02), (self.max_len, self.emb_dim))
+        x = nn.Dropout(self.dropout_rate, deterministic=not train)(x + positions[: tokens.shape[1]])
+        for _ in range(self.num_layers):
+            x = TransformerBlock(self.num_heads, self.mlp_dim, self.dropout_rate)(x, train)
+        return nn.Dense(self.vocab_size)(nn.LayerNorm()(x))
 
 
 class RecurrentLM(nn.Module):
-    vocabulary: int
+    vocab_size: int
     hidden: int
-    layers: int
+    num_layers: int = 1
+    cell: str = "LSTMCell"
 
     @nn.compact
     def __call__(self, tokens, train):
-        x = nn.Embed(self.vocabulary, self.hidden)(tokens)
-        for _ in range(self.layers):
-            x = nn.RNN(nn.LSTMCell(self.hidden))(x)
-        return nn.Dense(self.vocabulary)(x)
+        x = nn.Embed(self.vocab_size, self.hidden)(tokens)
+        for _ in range(self.num_layers):
+            x = nn.RNN(getattr(nn, self.cell)(self.hidden))(x)
+        return nn.Dense(self.vocab_size)(x)
 
 
 class Autoencoder(nn.Module):
@@ -118,14 +127,15 @@ class Autoencoder(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        y = x
+        flat = x.reshape((x.shape[0], -1))
+        y = flat
         for index, width in enumerate(self.features):
             y = nn.Dense(width)(y)
             if index < len(self.features) - 1:
                 y = nn.relu(y)
         for width in reversed(self.features[:-1]):
             y = nn.relu(nn.Dense(width)(y))
-        return nn.Dense(x.shape[-1])(y)
+        return nn.Dense(flat.shape[-1])(y).reshape(x.shape)
 
 
 class VAE(nn.Module):
@@ -134,15 +144,29 @@ class VAE(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        y = x
+        flat = x.reshape((x.shape[0], -1))
+        y = flat
         for width in self.features:
             y = nn.relu(nn.Dense(width)(y))
         mean, logvar = nn.Dense(self.latents, name="mean")(y), nn.Dense(self.latents, name="logvar")(y)
         divergence = -0.5 * jnp.sum(1 + logvar - mean**2 - jnp.exp(logvar), axis=-1)
-        self.sow("losses", "kl", jnp.mean(divergence) / x.shape[-1])
+        self.sow("losses", "kl", jnp.mean(divergence) / flat.shape[-1])
         code = mean
         if train:
             code = mean + jnp.exp(logvar / 2) * jax.random.normal(self.make_rng("noise"), mean.shape)
         for width in reversed(self.features):
             code = nn.relu(nn.Dense(width)(code))
-        return nn.Dense(x.shape[-1])(code)
+        return nn.Dense(flat.shape[-1])(code).reshape(x.shape)
+
+
+PRESETS = {kind.__name__: kind for kind in (MLP, CNN, ResNet, TransformerLM, RecurrentLM, Autoencoder, VAE)}
+
+
+def preset(spec, vocabulary=None):
+    """The module of a spec's `model`; `vocabulary` is what "auto" stands for."""
+    arguments = {
+        name: tuple(value) if isinstance(value, list) else vocabulary if value == "auto" else value
+        for name, value in spec.items()
+        if name != "type"
+    }
+    return PRESETS[spec["type"]](**arguments)

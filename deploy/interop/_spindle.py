@@ -2,6 +2,7 @@
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -44,6 +45,11 @@ class Server:
 
     def checkpoint(self, checkpoint_id):
         return self.json(f"/v1/checkpoints/{checkpoint_id}"), self.bytes(f"/v1/checkpoints/{checkpoint_id}/content")
+
+    def export(self, checkpoint_id, form, **options):
+        """The checkpoint in another format."""
+        query = urllib.parse.urlencode({"format": form, **options})
+        return self.bytes(f"/v1/checkpoints/{checkpoint_id}/content?{query}")
 
 
 def check(condition, text):

@@ -1,12 +1,9 @@
 """Real Flax restores a digits checkpoint that Spindle wrote, and predicts what Spindle reported."""
 
-import csv
 import hashlib
 import json
-import pathlib
 import sys
 
-import flax.linen as nn
 import flax.serialization
 import jax
 import jax.numpy as jnp
@@ -14,31 +11,12 @@ import numpy as np
 import optax
 from flax.training.train_state import TrainState
 
+import _data
+from _data import repository
+from _models import preset
 from _spindle import Server, check
 
-examples = pathlib.Path(__file__).resolve().parents[1] / "examples"
-
-
-class MLP(nn.Module):
-    features: tuple
-
-    @nn.compact
-    def __call__(self, x):
-        for width in self.features[:-1]:
-            x = nn.relu(nn.Dense(width)(x))
-        return nn.Dense(self.features[-1])(x)
-
-
-def read_digits(split):
-    """The rows of a split `LOW%:HIGH%`, each bound rounded down to a row; features scaled as the spec says."""
-    with open(examples / "digits.csv", newline="") as file:
-        rows = list(csv.reader(file))
-    header, table = rows[0], np.array(rows[1:], dtype=np.float32)
-    low, high = (part.rstrip("%") for part in split.split(":"))
-    count = len(table)
-    table = table[count * int(low or 0) // 100 : count * int(high or 100) // 100]
-    target = header.index("target")
-    return np.delete(table, target, axis=1), table[:, target].astype(np.int32)
+examples = repository / "deploy/examples"
 
 
 def main():
@@ -46,9 +24,8 @@ def main():
     server.upload("digits", examples / "digits.csv")
     spec = json.loads((examples / "digits.json").read_text())
     job = server.train(spec)
-    model = MLP(tuple(spec["model"]["features"]))
-    inputs, labels = read_digits(spec["data"]["validation"]["split"])
-    inputs = inputs * np.float32(spec["data"]["transforms"][0]["by"])
+    model = preset(spec["model"])
+    inputs, labels = _data.load(spec["data"])[0]["validation"]
 
     # The template's values differ from what is stored: seed 1, not 0.
     template = TrainState.create(

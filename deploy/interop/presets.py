@@ -1,80 +1,20 @@
-"""Every preset, written again in Flax from its documentation: real Flax restores what Spindle trained, takes the next training
-step with the same random keys, and gets the parameters that Spindle gets; and Spindle goes on from what Flax saved."""
+"""Every preset in Flax: real Flax restores what Spindle trained, takes the next training steps with the same random keys, and gets the
+parameters that Spindle gets; and Spindle goes on from what Flax saved."""
 
-import csv
-import pathlib
 import sys
 import tempfile
-from typing import Any
 
 import flax.serialization
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from flax.training import train_state
 
-from _models import CNN, MLP, VAE, Autoencoder, RecurrentLM, ResNet, TransformerLM
+from _data import FILES
+from _presets import PRESETS
 from _spindle import Server, check
+from _specs import Job
 
-repository = pathlib.Path(__file__).resolve().parents[2]
-digits_file = repository / "deploy/examples/digits.csv"
-text_file = repository / "Tests/Fixtures/data/scripture.txt"
 STEPS = 4
-
-
-class BatchNormState(train_state.TrainState):
-    batch_stats: Any
-
-
-def digits():
-    with open(digits_file, newline="") as file:
-        rows = list(csv.reader(file))
-    table = np.array(rows[1:], dtype=np.float32)
-    return rows[0][:-1], table[:, :-1] * np.float32(0.0625), table[:, -1].astype(np.int32)
-
-
-def tokens(length):
-    text = text_file.read_text()
-    alphabet = {character: index for index, character in enumerate(sorted(set(text)))}
-    stream = np.array([alphabet[character] for character in text], dtype=np.int32)
-    count = (len(stream) - length - 1) // length + 1
-    starts = np.arange(count)[:, None] * length + np.arange(length)
-    return len(alphabet) + 1, stream[starts], stream[starts + 1]
-
-
-names, pixels, labels = digits()
-vocabulary, inputs, targets = tokens(32)
-labelled = {"train": {"dataset": "digits"}, "target": "target", "transforms": [{"type": "scale", "by": 0.0625}]}
-images = {**labelled, "transforms": labelled["transforms"] + [{"type": "reshape", "shape": [8, 8, 1]}]}
-reconstructed = {**labelled, "inputs": names, "target": {"shift": 0}}
-text = {"train": {"dataset": "scripture"}, "target": {"shift": 1}, "transforms": ["tokenize_chars", {"type": "window", "length": 32}]}
-cross_entropy, square = "softmax_cross_entropy_with_integer_labels", "squared_error"
-
-PRESETS = [
-    ({"type": "MLP", "features": [16, 10]}, labelled, cross_entropy, MLP((16, 10)), (pixels, labels)),
-    (
-        {"type": "CNN", "num_classes": 10, "features": [4, 8], "dense_features": [16]}, images, cross_entropy,
-        CNN(10, (4, 8), (16,)), (pixels.reshape(-1, 8, 8, 1), labels),
-    ),
-    (
-        {"type": "ResNet", "num_classes": 10, "stage_sizes": [1, 1], "num_filters": 4, "stem": "small"}, images, cross_entropy,
-        ResNet(10, (1, 1), 4), (pixels.reshape(-1, 8, 8, 1), labels),
-    ),
-    (
-        {
-            "type": "TransformerLM", "vocab_size": "auto", "num_layers": 2, "num_heads": 2, "emb_dim": 16, "mlp_dim": 32,
-            "max_len": 40, "dropout_rate": 0.1,
-        },
-        text, cross_entropy, TransformerLM(vocabulary, 2, 2, 16, 32, 40, 0.1), (inputs, targets),
-    ),
-    (
-        {"type": "RecurrentLM", "vocab_size": "auto", "hidden": 16, "num_layers": 2}, text, cross_entropy,
-        RecurrentLM(vocabulary, 16, 2), (inputs, targets),
-    ),
-    ({"type": "Autoencoder", "features": [16, 4]}, reconstructed, square, Autoencoder((16, 4)), (pixels, pixels)),
-    ({"type": "VAE", "features": [16], "latents": 4}, reconstructed, square, VAE((16,), 4), (pixels, pixels)),
-]
 
 # The bias of an attention's keys has no gradient but rounding errors: a larger eps keeps Adam from making steps of them.
 OPTIMIZER = {
@@ -95,42 +35,6 @@ OPTIMIZER = {
 }
 
 
-def optimizer():
-    def mask(params):
-        return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
-
-    rate = optax.warmup_cosine_decay_schedule(0.001, 0.01, 2, 20)
-    inner = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, eps=1e-5, weight_decay=0.1, mask=mask))
-    return optax.MultiSteps(inner, 2).gradient_transformation()
-
-
-def create(model, x):
-    variables = model.init({"params": jax.random.PRNGKey(9)}, x, train=False)
-    extra = {"batch_stats": variables["batch_stats"]} if "batch_stats" in variables else {}
-    kind = BatchNormState if extra else train_state.TrainState
-    return kind.create(apply_fn=model.apply, params=variables["params"], tx=optimizer(), **extra)
-
-
-def step(model, state, loss, x, y):
-    """One training step, with the keys that a Spindle job of seed 0 has at this step."""
-    data_key = jax.random.split(jax.random.PRNGKey(0))[0]
-    key = jax.random.fold_in(jax.random.fold_in(data_key, 2**32 - 1), state.step)
-    rngs = {"dropout": key, "noise": jax.random.fold_in(key, 1)}
-    stats = getattr(state, "batch_stats", None)
-
-    def objective(params):
-        variables = {"params": params, **({"batch_stats": stats} if stats is not None else {})}
-        output, changed = model.apply(variables, x, train=True, mutable=["batch_stats", "losses"], rngs=rngs)
-        values = (
-            optax.softmax_cross_entropy_with_integer_labels(output, y) if loss == cross_entropy else optax.squared_error(output, y)
-        )
-        return values.mean() + sum(jax.tree.leaves(changed.get("losses", {}))), changed
-
-    (value, changed), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-    extra = {"batch_stats": changed["batch_stats"]} if stats is not None else {}
-    return state.apply_gradients(grads=gradients, **extra), float(value)
-
-
 def distance(a, b):
     def differences(x, y):
         return float(np.max(np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64))))
@@ -144,29 +48,38 @@ def distance(a, b):
 
 def main():
     server = Server(sys.argv[1])
-    server.upload("digits", digits_file)
-    server.upload("scripture", text_file, "text/plain")
-    for module, data, loss, model, (x, y) in PRESETS:
+    for name in ("digits", "scripture"):
+        server.upload(name, *FILES[name])
+    for module, data, loss in PRESETS:
         name = module["type"]
         spec = {
             "name": name, "model": module, "data": {**data, "batch_size": 8, "shuffle": "none"}, "loss": loss,
             "optimizer": OPTIMIZER, "budget": {"steps": STEPS},
         }
-        template = create(model, jnp.asarray(x[:8]))
+        job = Job(spec)
+        # Other values than those that are stored.
+        template = job.create(jax.random.PRNGKey(9))
 
-        def restored(job):
-            return flax.serialization.from_bytes(template, server.checkpoint(job["checkpoint"]["id"])[1])
+        def restored(trained):
+            return flax.serialization.from_bytes(template, server.checkpoint(trained["checkpoint"]["id"])[1])
+
+        def trained(state, batches):
+            losses = []
+            for index in batches:
+                rows = slice(8 * index, 8 * index + 8)
+                x, y = (jnp.asarray(part[rows]) for part in job.data["train"])
+                state, value = job.step(state, x, y)
+                losses.append(float(value))
+            return state, losses
 
         first = server.train(spec)
         state = restored(first)
         later = server.train({**spec, "budget": {"steps": STEPS + 2}})
         expected = restored(later)
-        losses = server.series(later, "train/loss")[1]
-        mine = state
-        for index in range(STEPS, STEPS + 2):
-            batch = slice(8 * index, 8 * index + 8)
-            mine, value = step(model, mine, loss, jnp.asarray(x[batch]), jnp.asarray(y[batch]))
-            check(abs(value - losses[index]) <= 1e-5 * max(1, abs(value)), f"{name}: loss of step {index} is {value:.6f} in Flax")
+        mine, values = trained(state, range(STEPS, STEPS + 2))
+        for index, value in enumerate(values, STEPS):
+            reported = server.series(later, "train/loss")[1][index]
+            check(abs(value - reported) <= 1e-5 * max(1, abs(value)), f"{name}: loss of step {index} is {value:.6f} in Flax")
         check(distance(mine.params, expected.params) <= 1e-5, f"{name}: parameters after two more steps agree with Flax's")
         parts = ["params", "opt_state", "step"] + (["batch_stats"] if hasattr(state, "batch_stats") else [])
         check(
@@ -179,13 +92,8 @@ def main():
             file.write(flax.serialization.to_bytes(state))
             file.flush()
             server.upload(f"flax-{name}", file.name, "application/msgpack")
-        started = server.train(
-            {**spec, "budget": {"steps": 2}, "init": {"checkpoint": f"flax-{name}", "load": parts}}
-        )
-        mine = state
-        for index in range(2):
-            batch = slice(8 * index, 8 * index + 8)
-            mine, _ = step(model, mine, loss, jnp.asarray(x[batch]), jnp.asarray(y[batch]))
+        started = server.train({**spec, "budget": {"steps": 2}, "init": {"checkpoint": f"flax-{name}", "load": parts}})
+        mine, _ = trained(state, range(2))
         check(distance(mine.params, restored(started).params) <= 1e-5, f"{name}: a job goes on from what Flax saved")
         again = server.train(
             {**spec, "budget": {"steps": 2}, "init": {"checkpoint": first["checkpoint"]["id"], "load": parts}}

@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
 # Lets real Flax, Optax and JAX judge what Spindle trained, and real TensorFlow, TF Lite and onnxruntime what it exports. The Python environment is kept under .build/interop.
+# With --examples, Flax also trains every example spec (a quarter of an hour); without, the two quick ones.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 cd "$repository"
+
+examples=()
+case "${1:-}" in
+    "") ;;
+    --examples) examples=(all) ;;
+    *) die "unknown option $1; there is --examples" ;;
+esac
 
 environment="$repository/.build/interop"
 stamp="$environment/ready-$(sha256sum deploy/interop/requirements.txt | cut -c 1-16)"
@@ -32,11 +40,12 @@ launch_server "$binary" "$work/data" "$work/server.log" "$pidfile" 0 --public no
 export JAX_PLATFORMS=cpu
 for script in deploy/interop/[!_]*.py; do
     say "-- $(basename "$script")"
-    limit=300
+    limit=600 names=()
     case "$script" in
         */graphs.py) subject="$work/graphs" ;;
         */stablehlo.py) subject="$work/stablehlo" limit=900 ;;
+        */examples.py) subject="$server_url" names=(${examples[@]+"${examples[@]}"}) limit=3600 ;;
         *) subject="$server_url" ;;
     esac
-    timeout "$limit" "$environment/bin/python" "$script" "$subject"
+    timeout "$limit" "$environment/bin/python" "$script" "$subject" ${names[@]+"${names[@]}"}
 done

@@ -1,8 +1,12 @@
-// Datasets: upload by dropping a file, what is in them, delete.
+// Datasets: upload by dropping a file, what is in them, delete. Files of weights become imported checkpoints.
 import { get, query, remove, upload } from "../api.js";
 import { confirmDialog, copyText, h, replace, setText, toast } from "../dom.js";
 import { ago, bytes, integer, number } from "../format.js";
 import { failureNotice } from "../parts.js";
+import { downloadMenu } from "./downloads.js";
+
+/** Files of weights, which are imported as checkpoints. */
+const weights = /\.(safetensors|npz|msgpack|flax)$/i;
 
 export function datasetsView(root, [name], _search) {
   let closed = false;
@@ -11,10 +15,12 @@ export function datasetsView(root, [name], _search) {
   const uploads = h("div.uploads");
   const drop = h("div.drop", {}, h("strong", {}, "Drop a CSV file here"),
     h("span.small", {}, "with a header line; the file's name becomes the dataset's name"),
+    h("span.small", {}, "or weights to start a job from: .safetensors, .npz, or .msgpack of Flax"),
     h("button.button", { type: "button", onclick: () => picker.click() }, "Choose a file…"), picker, uploads);
   const list = h("div.card");
   const detail = h("div");
-  root.append(h("div.page-head", {}, h("h1", {}, "Datasets")), drop, h("div.stack", {}, list, detail));
+  const imports = h("div");
+  root.append(h("div.page-head", {}, h("h1", {}, "Datasets")), drop, h("div.stack", {}, list, detail, imports));
 
   picker.addEventListener("change", () => { send([...picker.files]); picker.value = ""; });
   for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -23,18 +29,25 @@ export function datasetsView(root, [name], _search) {
 
   async function send(files) {
     for (const file of files) {
-      const target = file.name.replace(/\.[^.]*$/, "").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "data";
+      const isWeights = weights.test(file.name);
+      const target = isWeights ? "a checkpoint" : file.name.replace(/\.[^.]*$/, "").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "data";
       const fill = h("span");
       const word = h("span.muted", {}, "0 %");
       const line = h("div.upload", {}, h("span", {}, `${file.name} → ${target}`), word, h("span.progress", {}, fill));
       uploads.append(line);
       try {
-        const { isNew, dataset } = await upload(`/v1/datasets/${encodeURIComponent(target)}`, file, (ratio) => {
+        const onProgress = (ratio) => {
           fill.style.width = `${ratio * 100}%`;
           setText(word, ratio < 1 ? `${Math.floor(ratio * 100)} %` : "reading…");
-        });
-        toast(isNew ? `${target}: ${integer(dataset?.rows)} rows` : `${target}: the server had these bytes already`);
-        selected = target;
+        };
+        if (isWeights) {
+          const { isNew, made } = await upload(`/v1/checkpoints${query({ name: file.name.slice(0, 100) })}`, file, onProgress, "POST");
+          toast(isNew ? `${file.name}: ${integer(made?.contents?.arrays)} arrays` : `${file.name}: the server had these values already`);
+        } else {
+          const { isNew, made } = await upload(`/v1/datasets/${encodeURIComponent(target)}`, file, onProgress);
+          toast(isNew ? `${target}: ${integer(made?.rows)} rows` : `${target}: the server had these bytes already`);
+          selected = target;
+        }
         line.remove();
         await load();
       } catch (error) {
@@ -45,7 +58,25 @@ export function datasetsView(root, [name], _search) {
     }
   }
 
+  async function loadImports() {
+    const answer = await get("/v1/checkpoints?limit=200");
+    if (closed) return;
+    if (!answer.data.length) { replace(imports); return; }
+    replace(imports, h("div.card", {}, h("header", {}, h("h3", {}, "Imported checkpoints"), h("span.muted.small", {}, "a job starts from one with init.checkpoint")),
+      h("div.table-wrap", {}, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "Id"), h("th.number", {}, "Arrays"), h("th.number", {}, "Numbers"), h("th.number", {}, "Size"), h("th.number.wide-only", {}, "Imported"), h("th", {}, h("span.visually-hidden", {}, "Actions")))),
+        h("tbody", {}, answer.data.map((item) => h("tr", {},
+          h("td", {}, item.name || "–", " ", h("span.tag", {}, item.contents?.format)),
+          h("td", {}, h("button.copy", { type: "button", title: "Copy the id", onclick: () => copyText(item.id) }, item.id)),
+          h("td.number", {}, integer(item.contents?.arrays)), h("td.number", {}, integer(item.contents?.elements)), h("td.number", {}, bytes(item.size_bytes)),
+          h("td.number.muted.wide-only", {}, ago(item.created_at)),
+          h("td", {}, downloadMenu(item, item.id), " ", h("button.button.quiet.compact", { type: "button", onclick: async () => {
+            if (!await confirmDialog({ title: `Delete ${item.name || item.id}?`, text: "Jobs that start from it are refused then.", action: "Delete" })) return;
+            try { await remove(`/v1/checkpoints/${encodeURIComponent(item.id)}`); await loadImports(); } catch (error) { toast(error.text ?? error.message); }
+          } }, "Delete")))))))));
+  }
+
   async function load() {
+    loadImports().catch(() => {});
     let answer;
     try { answer = await get("/v1/datasets?limit=200"); } catch (error) {
       if (!closed && error.status) replace(list, failureNotice(error));

@@ -1,11 +1,12 @@
 // One job: what it is doing, its curves as they grow, and everything that is kept of it.
-import { authorization, get, query, request, token } from "../api.js";
+import { get, query, request } from "../api.js";
 import { copyText, h, replace, saveBlob, setText, throttled } from "../dom.js";
 import { bytes, clock, duration, elapsedSeconds, etaSeconds, headline, integer, number, percent, shortID, terminalStates } from "../format.js";
 import { highlighted } from "../json-text.js";
 import { LiveStream } from "../live.js";
 import { actionButtons, chip, failureNotice, progressBar, tabs } from "../parts.js";
 import { MetricCharts } from "./job-charts.js";
+import { downloadMenu, eventsButton } from "./downloads.js";
 import { timeline } from "./job-timeline.js";
 
 /** Everything but metric points: the charts fetch those in bulk. */
@@ -128,7 +129,7 @@ export function jobView(root, [id, tab], _search) {
       if (key === panelKey) return null;
       panelKey = key;
       if (!answer.data.length) return h("div.card", {}, h("div.empty", {}, h("h2", {}, "No checkpoint yet"), h("p", {}, "The spec's checkpoint block says when they are written.")));
-      return h("div.card", {}, h("div.table-wrap", {}, h("table", {},
+      return h("div.card", {}, h("header", {}, h("h3", {}, "Checkpoints"), h("span.spacer"), eventsButton({ id })), h("div.table-wrap", {}, h("table", {},
         h("thead", {}, h("tr", {}, h("th.number", {}, "Step"), h("th", {}, "Id"), h("th", {}, "Metrics"), h("th", {}, "Cause"), h("th.number", {}, "Size"), h("th", {}, "SHA-256"), h("th", {}, "Written"), h("th", {}, h("span.visually-hidden", {}, "Download")))),
         h("tbody", {}, answer.data.map((item) => h("tr", {},
           h("td.number", {}, integer(item.step)), h("td", {}, h("span.mono", {}, shortID(item.id)), " ", item.id === best ? h("span.chip", { "data-state": "ok" }, "best") : null),
@@ -136,7 +137,7 @@ export function jobView(root, [id, tab], _search) {
           h("td", {}, item.cause), h("td.number", {}, bytes(item.size_bytes)),
           h("td", {}, h("button.copy", { type: "button", title: "Copy the whole digest", onclick: () => copyText(item.digest_hex ?? item.digest) }, (item.digest_hex ?? item.digest ?? "").slice(0, 12))),
           h("td.muted", {}, clock(item.created_at)),
-          h("td", {}, downloadLink(`/v1/checkpoints/${encodeURIComponent(item.id)}/content`, `${job?.name || "job"}-step-${item.step}.msgpack`))))))));
+          h("td", {}, downloadMenu(item, `${job?.name || "job"}-step-${item.step}`))))))));
     },
     async events() {
       const key = String(events.length);
@@ -262,11 +263,3 @@ function eventText(event) {
   return Object.entries(data).filter(([, value]) => value !== null && value !== "").map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ");
 }
 
-/** A plain link, so that the browser's own download (and its resume) is used; with a token the page has to fetch the bytes. */
-function downloadLink(address, name) {
-  if (!token.value) return h("a.button.compact", { href: address, download: name }, "Download");
-  return h("button.button.compact", { type: "button", onclick: async () => {
-    const answer = await request("GET", address, { headers: { ...authorization(), Accept: "*/*" } });
-    saveBlob(await answer.blob(), name);
-  } }, "Download");
-}

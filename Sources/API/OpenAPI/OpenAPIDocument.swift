@@ -97,7 +97,7 @@ package enum OpenAPIDocument {
             return JSONValue(members: [
                 ("required", .bool(required)), ("content", ["application/json": JSONValue(members: media)]),
             ])
-        case .file(let mediaTypes):
+        case .file(let mediaTypes, _):
             let content = mediaTypes.map {
                 ($0, ["schema": ["type": "string", "format": "binary"]] as JSONValue)
             }

@@ -67,7 +67,7 @@ package enum SchemaCatalog {
             P("budget", .map(.any)),
             P("evaluation", .map(.any), required: false),
             P("checkpoint", .map(.any), required: false),
-            P("callbacks", .array(.map(.any)), required: false),
+            P("callbacks", .array(.oneOf([.string(), .map(.any)])), required: false),
             P("retry", .map(.any), required: false),
             P("init", .map(.any), required: false),
         ], closed: true)
@@ -138,8 +138,11 @@ package enum SchemaCatalog {
     ])
 
     private static let checkpoint = Schema.object([
-        P("id", .string()), P("object", .choice(["checkpoint"])), P("job", .string()), P("step", .integer()),
-        P("cause", .string()), P("digest", .string()), P("digest_hex", .string()),
+        P("id", .string()), P("object", .choice(["checkpoint"])),
+        P("job", .nullable(.string()), "null for an imported one"), P("step", .nullable(.integer())),
+        P("cause", .string()), P("name", .string(), required: false, "of an imported one"),
+        P("contents", .map(.any), required: false, "of an imported one: format, parts, arrays and elements"),
+        P("digest", .string()), P("digest_hex", .string()),
         P("size_bytes", .integer()),
         P("metrics", .map(.extendedNumber)), P("created_at", .time), P("links", .map(.string())),
     ])

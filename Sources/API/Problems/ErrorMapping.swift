@@ -31,6 +31,16 @@ enum ErrorMapping {
             code, "\(problems.count) problem\(problems.count == 1 ? "" : "s") in the spec", errors: problems)
     }
 
+    /// Of an export or import that a worker refused: the code of its first problem, where the API has that one.
+    static func fileWork(_ errors: SpecErrors) -> Problem {
+        let first = errors.problems.first
+        let code = first.flatMap { ProblemCode(rawValue: $0.code) } ?? .notExportable
+        guard code != .internal else {
+            return Problem(.workerFailed, "The file could not be made; the server's log says why.")
+        }
+        return Problem(code, first?.detail ?? "", errors: errors.problems)
+    }
+
     static func dataset(_ error: DatasetError) -> Problem {
         // A table has no JSON pointer: rows and columns count from 1 there as here, row 0 is the header.
         let place = [error.row.map { "row=\($0)" }, error.column.map { "column=\($0)" }].compactMap(\.self)
@@ -85,6 +95,7 @@ enum ErrorMapping {
             Problem(
                 .invalidSpec, "\(error)",
                 errors: [SpecProblem(code: "plan_failed", pointer: "#", detail: "\(error)")])
+        case .workerFailed: Problem(.workerFailed, "\(error)")
         case .unavailable:
             Problem(.notReady, "\(error)").with(header: "Retry-After", "1")
         }

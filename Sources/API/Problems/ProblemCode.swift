@@ -20,6 +20,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case checkpointPending = "checkpoint_pending"
     case checkpointCorrupt = "checkpoint_corrupt"
     case checkpointIncompatible = "checkpoint_incompatible"
+    case invalidCheckpoint = "invalid_checkpoint"
+    case notExportable = "not_exportable"
     case notFound = "not_found"
     case gone = "gone"
     case methodNotAllowed = "method_not_allowed"
@@ -38,6 +40,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case forbidden = "forbidden"
     case draining = "draining"
     case notReady = "not_ready"
+    case workerFailed = "worker_failed"
     case `internal` = "internal"
 
     /// The HTTP status that goes with the code.
@@ -58,13 +61,14 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .unsupportedMediaType: 415
         case .rangeNotSatisfiable: 416
         case .invalidSpec, .invalidPatch, .invalidDataset, .unknownField, .shapeMismatch, .datasetNotFound,
-            .datasetChanged, .idempotencyMismatch, .checkpointIncompatible:
+            .datasetChanged, .idempotencyMismatch, .checkpointIncompatible, .invalidCheckpoint,
+            .notExportable:
             422
         case .checkpointPending: 425
         case .preconditionRequired: 428
         case .quotaExceeded, .rateLimited: 429
         case .headersTooLarge: 431
-        case .internal: 500
+        case .internal, .workerFailed: 500
         case .draining, .notReady: 503
         case .diskLow: 507
         }
@@ -91,6 +95,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .checkpointPending: "The checkpoint is still being written"
         case .checkpointCorrupt: "The checkpoint is damaged"
         case .checkpointIncompatible: "The checkpoint does not fit"
+        case .invalidCheckpoint: "The file is no checkpoint"
+        case .notExportable: "The checkpoint cannot be had in this format"
         case .notFound: "Not found"
         case .gone: "Gone"
         case .methodNotAllowed: "Method not allowed"
@@ -109,6 +115,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .forbidden: "Forbidden"
         case .draining: "The server is shutting down"
         case .notReady: "The server is not ready"
+        case .workerFailed: "The worker failed"
         case .internal: "Internal error"
         }
     }

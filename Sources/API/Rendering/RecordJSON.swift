@@ -33,9 +33,6 @@ extension EventRecord {
 }
 
 extension CheckpointRecord {
-    /// The strong entity tag of the content: its digest.
-    var entityTag: String { EntityTag.quoted("sha256:" + stateDigest.hex) }
-
     package var json: JSONValue {
         JSONValue(members: [
             ("id", .string(id)), ("object", "checkpoint"), ("job", .string(job)),
@@ -54,6 +51,42 @@ extension CheckpointRecord {
                 ]
             ),
         ])
+    }
+}
+
+extension ImportedCheckpoint {
+    package var json: JSONValue {
+        JSONValue(members: [
+            ("id", .string(id)), ("object", "checkpoint"), ("job", .null), ("name", .string(name)),
+            ("step", .null), ("cause", "import"), ("status", "committed"),
+            ("digest", .string("sha256:" + stateDigest.hex)), ("digest_hex", .string(stateDigest.hex)),
+            ("size_bytes", .int(stateBytes)), ("metrics", [:]), ("contents", contents),
+            ("created_at", .time(createdAt)),
+            (
+                "links",
+                [
+                    "self": .string("/v1/checkpoints/\(id)"),
+                    "content": .string("/v1/checkpoints/\(id)/content"),
+                ]
+            ),
+        ])
+    }
+}
+
+extension StoredCheckpoint {
+    package var json: JSONValue {
+        switch self {
+        case .ofJob(let checkpoint): checkpoint.json
+        case .imported(let checkpoint): checkpoint.json
+        }
+    }
+
+    /// What a download is called, without the ending.
+    var fileName: String {
+        switch self {
+        case .ofJob(let checkpoint): "\(checkpoint.job)-step-\(checkpoint.step)"
+        case .imported(let checkpoint): checkpoint.id
+        }
     }
 }
 

@@ -5,7 +5,8 @@ import Store
 
 package enum JobDetailRoutes {
     package static let all = [
-        spec, effectiveSpec, plan, attempts, logs, events, allEvents, metrics, series, checkpoints,
+        spec, effectiveSpec, plan, attempts, logs, events, allEvents, metrics, series, tensorBoard,
+        checkpoints,
     ]
 
     static let spec = document("spec", "getJobSpec", "The spec as it was submitted, byte for byte") {
@@ -169,6 +170,17 @@ package enum JobDetailRoutes {
                 ], "the series")
         ], errors: [406, 410],
         handler: .asynchronous { call in try await SeriesAnswer.response(call) })
+
+    static let tensorBoard = APIRoute(
+        "GET", "/v1/jobs/{id}/tensorboard", "getTensorBoardEvents", tag: "metrics", scope: .read,
+        "Every point of every metric as a TensorBoard event file; tensorboard --logdir shows the folder that it is saved to",
+        parameters: [.jobID],
+        answers: [
+            .media(
+                200, [("application/octet-stream", Schema.string())], "the file",
+                headers: ["Content-Disposition"])
+        ], errors: [410],
+        handler: .asynchronous { call in try await TensorBoardStream.response(call) })
 
     static let checkpoints = APIRoute(
         "GET", "/v1/jobs/{id}/checkpoints", "listCheckpoints", tag: "checkpoints", scope: .read,

@@ -16,8 +16,8 @@ package struct APIRoute: Sendable {
         case none
         /// JSON in memory. `required`: an empty body is an error rather than `{}`.
         case json(Schema, required: Bool, example: JSONText?)
-        /// Any bytes, streamed to a file.
-        case file(mediaTypes: [String])
+        /// Any bytes, streamed to a file, up to one of the API's limits.
+        case file(mediaTypes: [String], limit: KeyPath<APILimits, Int64> & Sendable = \.datasetBytes)
     }
 
     package struct Answer: Sendable {

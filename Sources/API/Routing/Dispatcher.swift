@@ -82,9 +82,9 @@ package struct Dispatcher: Sendable {
         switch body {
         case .none: return .none
         case .json: return .bytes(limit: context.configuration.limits.jsonBodyBytes)
-        case .file:
+        case .file(_, let limit):
             return .file(
-                limit: context.configuration.limits.datasetBytes, folder: context.folder.temporary,
+                limit: context.configuration.limits[keyPath: limit], folder: context.folder.temporary,
                 makeSink: { DigestSink() })
         }
     }

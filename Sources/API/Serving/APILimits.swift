@@ -6,6 +6,8 @@ package struct APILimits: Sendable, Hashable {
     package var jsonBodyBytes = JSONLimits.default.maximumBytes
     package var jsonDepth = JSONLimits.default.maximumDepth
     package var datasetBytes: Int64 = 4 << 30
+    /// An upload, and the arrays in it when they are decompressed.
+    package var checkpointBytes: Int64 = 4 << 30
     package var sseClients = 256
     package var waitSeconds = 60
     package var listRows = 200
@@ -16,7 +18,8 @@ package struct APILimits: Sendable, Hashable {
     package func json(server: ServerConfiguration) -> JSONValue {
         [
             "json_body_bytes": JSONValue(jsonBodyBytes), "json_depth": JSONValue(jsonDepth),
-            "dataset_bytes": .int(datasetBytes), "sse_clients": JSONValue(sseClients),
+            "dataset_bytes": .int(datasetBytes),
+            "checkpoint_bytes": .int(checkpointBytes), "sse_clients": JSONValue(sseClients),
             "wait_seconds": JSONValue(waitSeconds), "list_rows": JSONValue(listRows),
             "idempotency_seconds": JSONValue(idempotencySeconds),
             "header_block_bytes": JSONValue(server.limits.headerBlockBytes),

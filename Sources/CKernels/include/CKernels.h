@@ -104,9 +104,15 @@ typedef enum {
 typedef struct {
     uint8_t op;    // spk_op
     uint8_t lane;  // spk_lane of the operation (for comparisons: of the operands; for SELECT: of b and c)
-    uint16_t dst, dst2, a, b, c, d; // registers
+    uint16_t dst, a, b, c, d; // registers
+    // THREEFRY: the register of its second result. Others: 1 + the number of the operand that a later STORE puts the result
+    // into, 0 where none does (or is not known: then the result is copied there).
+    uint16_t dst2;
     union { double imm_f; int64_t imm_i; };
 } spk_instruction;
+
+/// How long an operation (spk_op) takes for one element, in simple operations.
+int spk_operation_weight(int op);
 
 /// An array that a step reads or writes: element (i0, i1, …) is at base + (offset + sum i_k * strides[k]) elements.
 /// Stride 0 broadcasts; strides may be negative.
@@ -133,12 +139,13 @@ typedef struct {
 /// the order of k, starting from init (0 when init.slot < 0). float32, A, B, init and C.
 /// Strides are in elements: operand strides[0] over the batch, then [1] rows, [2] columns (A: i, k; B: k, j). init may
 /// have strides 0 (a bias). C is written with its strides too (columns must be contiguous: strides[2] == 1).
+/// With batch_inner > 1 the batch is two dimensions, the inner one of that size with strides[3], for A, B and C.
 ///
 /// `epilogue`, if there is one, is elementwise work over [batch, m, n] that runs on each tile of C as soon as it is
 /// computed. Its operand number `product` is C; with c.slot < 0 (and no init)
 /// nobody else reads C, which then never gets to memory.
 typedef struct {
-    int64_t batch, m, n, k;
+    int64_t batch, m, n, k, batch_inner;
     spk_operand a, b, init, c;
     const spk_fused *epilogue;
     int32_t product;
@@ -154,8 +161,8 @@ typedef struct {
 
 /// out[g, n, o, f] = sum over taps t and channels c of x[g, n, position, c] * w[g, t, c, f] for each of `groups` groups, where
 /// position * input_dilation = o * stride + t * kernel_dilation - padding in each of three spatial dimensions (unused
-/// ones in front have size 1). Positions outside of x count as zeros; taps that fall between its elements
-/// (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
+/// ones in front have size 1). Positions outside of x count as zeros, or their taps are left out (which differs only where w is
+/// not finite); taps that fall between its elements (input_dilation > 1) are left out. Sizes are per group. Strides of the operands: group, then batch, channel (x), channel,
 /// feature (w), batch, feature (out), then the spatial ones.
 ///
 /// float32: every element is one chain of fused multiply-adds from 0, in the order (t, c), or (c, t) with channels_first.

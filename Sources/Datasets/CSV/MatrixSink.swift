@@ -75,7 +75,7 @@ struct MatrixSink: CSVSink {
             let narrow = Float(value)
             guard narrow.isFinite else { throw Self.tooLarge(value) }
             values.append(narrow)
-        case .classes:
+        case .classes, .groups, .labelSequences:
             guard let label = Int32(exactly: value), (0...Self.maximumLabel).contains(Int(label)) else {
                 throw CellError(
                     "a class label is an integer from 0 to \(Self.maximumLabel), got \(value)")
@@ -108,6 +108,6 @@ struct MatrixSink: CSVSink {
         }
         return ArrayDataset(
             rows: rows, features: inputs.count, inputs: matrix,
-            target: kind == .classes ? .classes(labels) : .values(values, outputs: 1))
+            target: kind == .values || kind == .either ? .values(values, outputs: 1) : .classes(labels))
     }
 }

@@ -1,5 +1,6 @@
 // Arrays in files: NumPy's NPY and the IDX format of MNIST.
 
+import FileFormats
 import JobSpec
 
 /// An array of any number of dimensions, whose first is the rows.
@@ -29,7 +30,7 @@ struct ArrayFile {
 
     /// Nil if these are not the first bytes of such a file.
     init?(_ bytes: [UInt8]) throws(DatasetError) {
-        if bytes.starts(with: [0x93] + Array("NUMPY".utf8)) {
+        if bytes.starts(with: NumPyHeader.magic) {
             self = try ArrayFile(npy: bytes)
         } else if bytes.count >= 4, bytes[0] == 0, bytes[1] == 0, Self.idxTypes[bytes[2]] != nil, bytes[3] > 0
         {
@@ -93,41 +94,26 @@ struct ArrayFile {
 
     // MARK: NPY
 
-    /// The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
     private init(npy bytes: [UInt8]) throws(DatasetError) {
-        guard bytes.count >= 12 else { throw DatasetError("the NPY header ends too early") }
-        let isWide = bytes[6] >= 2
-        let start = isWide ? 12 : 10
-        let length = (0..<(isWide ? 4 : 2)).reduce(0) { $0 | Int(bytes[8 + $1]) << (8 * $1) }
-        guard length <= 1 << 20, bytes.count >= start + length else {
-            throw DatasetError("the NPY header ends too early")
+        let header: NumPyHeader
+        do throws(FormatError) {
+            header = try NumPyHeader(bytes[...])
+        } catch {
+            throw DatasetError("the NPY header cannot be read, \(error)")
         }
-        let header = String(decoding: bytes[start..<start + length], as: UTF8.self)
-        func field(_ name: String) -> Substring? {
-            guard let key = header.range(of: "'\(name)':") else { return nil }
-            return header[key.upperBound...].drop { $0 == " " }
-        }
-        guard let descriptor = field("descr"), descriptor.first == "'",
-            let order = field("fortran_order"), let shapeText = field("shape"), shapeText.first == "("
-        else { throw DatasetError("the NPY header is not understood: \(excerpt(header))") }
-        guard order.hasPrefix("False") else {
+        guard !header.isFortranOrder || header.shape.count < 2 else {
             throw DatasetError("the array is in Fortran order; save numpy.ascontiguousarray(array)")
         }
-        let name = String(descriptor.dropFirst().prefix { $0 != "'" })
+        let name = header.descriptor
         guard let (type, element) = Self.npyTypes[String(name.dropFirst())], let mark = name.first,
             "<>|=".contains(mark)
         else {
             throw DatasetError(
                 "arrays of type \"\(excerpt(name))\" are not read; save it as float32, uint8 or int32")
         }
-        let dimensions = shapeText.dropFirst().prefix { $0 != ")" }.split(separator: ",")
-            .map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
-        let shape = dimensions.compactMap { Int($0) }
-        guard shape.count == dimensions.count else {
-            throw DatasetError("the NPY header has no readable shape")
-        }
         self = try ArrayFile(
-            "npy", shape, type, element, isBigEndian: mark == ">", bytes: bytes, start: start + length)
+            "npy", header.shape, type, element, isBigEndian: mark == ">", bytes: bytes,
+            start: header.byteCount)
     }
 
     private static let npyTypes: [String: (String, Element)] = [
@@ -205,17 +191,5 @@ struct ArrayFile {
             let value = number(index)
             return (min(range.0, value), max(range.1, value))
         }
-    }
-}
-
-extension String {
-    /// The first place of a text in this one.
-    fileprivate func range(of text: String) -> Range<String.Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

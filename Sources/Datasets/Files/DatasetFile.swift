@@ -1,5 +1,6 @@
 // A data file of any format that is known: what it holds, without its values.
 
+import FileFormats
 import Glibc
 import JobSpec
 
@@ -68,7 +69,7 @@ package struct DatasetFile: Sendable {
             if let array = try ArrayFile(contents) { return array.format }
             return "text"
         }
-        if head.starts(with: [0x93] + Array("NUMPY".utf8)) { return "npy" }
+        if head.starts(with: NumPyHeader.magic) { return "npy" }
         if head.count >= 4, head[0] == 0, head[1] == 0 { return "idx" }
         if mediaType?.contains("msgpack") == true { return "flax" }
         return mediaType?.hasPrefix("text/plain") == true ? "text" : "csv"
@@ -142,7 +143,15 @@ package struct DatasetFile: Sendable {
         guard bytes.count <= maximumBytes else {
             throw DatasetError("the file has more than \(maximumBytes) bytes")
         }
-        return Gzip.isCompressed(bytes) ? try Gzip.decompress(bytes, maximumBytes: maximumBytes) : bytes
+        guard Gzip.isCompressed(bytes) else { return bytes }
+        do throws(FormatError) {
+            return try Gzip.decompress(bytes, limit: maximumBytes)
+        } catch {
+            throw DatasetError(
+                error.kind == .tooLarge
+                    ? "the file holds more than \(maximumBytes) bytes when decompressed"
+                    : "the compressed file is damaged or ends too early: \(error)")
+        }
     }
 
     private func read(atMost limit: Int) throws(DatasetError) -> [UInt8] {

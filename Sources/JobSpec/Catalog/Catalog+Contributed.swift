@@ -15,6 +15,8 @@ extension Catalog {
         .defaulted("adapt_lower_bound", .boolean, false, "Whether the bound is estimated"),
     ]
 
+    private static let stage = ParameterType.typed([.optimizer, .transformation])
+
     static let contributedOptimizers: [CatalogEntry] = [
         CatalogEntry(
             .optimizer, "adopt", "Adam with the second moment of the steps before",
@@ -125,6 +127,63 @@ extension Catalog {
                 .defaulted("s_init", .number(.positive), 1e-6, "First factor"),
                 .defaulted("num_betas", .integer(1...100), 6, "Tuners that are averaged"),
             ]),
+        CatalogEntry(
+            .optimizer, "sophia", "Second-order steps, clipped: divides by an estimate of the curvature",
+            [
+                learningRate, decay("b1", 0.965, "Decay of the first moment"),
+                decay("b2", 0.99, "Decay of the curvature"),
+                .defaulted("eps", .number(.nonnegative), 1e-8, "Smallest denominator"), weightDecay(1e-4),
+                .optional(
+                    "weight_decay_mask", .patterns, "Paths of the parameters that decay; all if absent"),
+                .defaulted("gamma", .number(.positive), 0.01, "Factor of the curvature"),
+                .defaulted("clip_threshold", .number(.positive), 1.0, "Largest step of a parameter"),
+                .defaulted(
+                    "update_interval", .integer(1...1_000_000), 10, "Steps from one estimate to the next"),
+                momentType,
+                .defaulted(
+                    "random_seed", .integer(0...4_294_967_295), 0,
+                    "Seed of the estimate's random signs: PRNGKey(random_seed)"),
+            ]),
+        CatalogEntry(
+            .optimizer, "sam",
+            "Sharpness-aware minimisation: gradients are taken at the worst point nearby",
+            [
+                .required("optimizer", stage, "What descends"),
+                .required(
+                    "adv_optimizer", stage, "What climbs, as a rule a chain of normalize and sgd"),
+                .defaulted(
+                    "sync_period", .integer(1...1_000), 2, "Steps of which the last descends"),
+                .defaulted(
+                    "reset_state", .boolean, true, "Whether the climb's state starts anew each time"),
+                .defaulted(
+                    "opaque_mode", .boolean, false,
+                    "Whether the climb happens within one step, with gradients of its own"),
+            ]),
+        CatalogEntry(
+            .optimizer, "galore", "Adam, or another optimizer, with states of a low rank",
+            [
+                learningRate, .defaulted("rank", .integer(1...1_000_000), 128, "Directions that are kept"),
+                .defaulted(
+                    "update_proj_gap", .integer(1...1_000_000_000), 200,
+                    "Steps after which the directions are chosen anew"),
+                .defaulted("scale", .number(.positive), 1.0, "Factor of the updates of matrices"),
+                .defaulted(
+                    "base_optimizer", stage, "scale_by_adam",
+                    "What gets the projected gradients; it does not see the parameters"), weightDecay(0),
+                mask,
+            ]),
+        CatalogEntry(
+            .optimizer, "dpsgd",
+            "Differentially private gradient descent: clips the gradient of each example and adds noise; only as the outermost optimizer",
+            [
+                learningRate,
+                .required(
+                    "l2_norm_clip", .number(.positive), "Largest norm of an example's gradient"),
+                .required(
+                    "noise_multiplier", .number(.nonnegative), "Deviation of the noise, times l2_norm_clip"),
+                .required("seed", .integer(0...4_294_967_295), "Seed of the noise: PRNGKey(seed)"),
+                momentum, nesterov,
+            ], check: momentumCheck),
         CatalogEntry(
             .optimizer, "polyak_sgd", "Step size from the loss's distance to its bound",
             [

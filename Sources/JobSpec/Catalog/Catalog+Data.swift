@@ -1,4 +1,4 @@
-// Transforms of the data and generators of it, callbacks.
+// Transforms of the data and generators of it.
 
 extension Catalog {
     static let transforms: [CatalogEntry] = [
@@ -88,16 +88,5 @@ extension Catalog {
                         "the generator would make \(elements) numbers; the limit is \(maximumGenerated)")
                 }
             })
-    ]
-
-    static let callbacks: [CatalogEntry] = [
-        CatalogEntry(
-            .callback, "nan_guard",
-            "Ends the job when the loss is not finite (it always does in this version)",
-            [
-                .defaulted(
-                    "action", .choice(["fail"], planned: ["skip_step", "rollback"]), "fail",
-                    "What happens then")
-            ])
     ]
 }

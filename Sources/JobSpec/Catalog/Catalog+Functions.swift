@@ -3,6 +3,10 @@
 extension Catalog {
     static let activations: [CatalogEntry] = [
         CatalogEntry(.activation, "relu", "max(x, 0)"),
+        CatalogEntry(
+            .activation, "glu",
+            "The first half along axis times the sigmoid of the second: half as many outputs",
+            [.defaulted("axis", .integer(-8...7), -1, "The axis that is halved")]),
         CatalogEntry(.activation, "relu6", "min(max(x, 0), 6)"),
         CatalogEntry(
             .activation, "leaky_relu", "x where x >= 0, else negative_slope · x",

@@ -15,7 +15,7 @@ extension Catalog {
                 "planned",
                 JSONValue(
                     members: CatalogKind.allCases.map { kind in
-                        (kind.plural, JSONValue(planned[kind] ?? []))
+                        (kind.plural, JSONValue((planned[kind] ?? [:]).keys.sorted()))
                     })
             ))
         return JSONValue(members: members)

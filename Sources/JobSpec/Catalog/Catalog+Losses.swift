@@ -61,6 +61,22 @@ extension Catalog {
             [],
             .values),
         loss("convex_kl_divergence", "A divergence of log probabilities that is convex in both", [], .values),
+        loss(
+            "ranking_softmax_loss",
+            "Cross entropy of a softmax over the items of a list, weighted by their relevance, mean over the lists",
+            [], .values),
+        loss(
+            "ctc_loss",
+            "Connectionist temporal classification of frames [batch, frames, classes] against labels [batch, length], mean over the sequences",
+            [
+                .defaulted(
+                    "blank_id", .integer(0...1_000_000), 0,
+                    "The class of the blank; labels of this value at the end are padding")
+            ], .labelSequences),
+        loss(
+            "ntxent",
+            "Contrastive loss of embeddings [batch, features]: rows of one label should be alike, mean over the pairs of a batch, of which there must be one",
+            [.defaulted("temperature", .number(.positive), 0.07, "Scale of the similarities")], .groups),
         loss("squared_error", "(prediction - target)², mean over everything", [], .values),
         loss("l2_loss", "Half of (prediction - target)², mean over everything", [], .values),
         loss("absolute_error", "|prediction - target|, mean over everything", [], .values),

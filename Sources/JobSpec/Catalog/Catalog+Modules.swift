@@ -322,6 +322,14 @@ extension Catalog {
     }
 
     static let cells: [CatalogEntry] = [
+        CatalogEntry(
+            .cell, "ConvLSTMCell",
+            "Long short-term memory on images [batch, time, …, channels], with convolutions",
+            [
+                features, .required("kernel_size", windowSizes, "Size in each spatial dimension"),
+                .optional("strides", windowSizes, "Steps of the window; 1 if absent"),
+                .defaulted("padding", .padding, "SAME", "What is added at the borders"), useBias,
+            ] + dtypes + [initializer("carry_init", "zeros", "Initializer of the state")]),
         cell("LSTMCell", "Long short-term memory", [biasInit]),
         cell("OptimizedLSTMCell", "Long short-term memory with joined products", [biasInit]),
         cell("GRUCell", "Gated recurrent unit", [biasInit]),

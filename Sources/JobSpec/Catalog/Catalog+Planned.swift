@@ -1,19 +1,15 @@
-// Names that the job spec reserves and that this version refuses as such: a clear "not in this version" instead of
-// a misleading suggestion.
+// Names of linen, Optax and the job spec that a job cannot use: refused with the reason instead of a misleading suggestion.
 
 extension Catalog {
-    package static let planned: [CatalogKind: [String]] = [
-        .module: ["ConvLSTMCell"],
-        .cell: ["ConvLSTMCell"],
-        .activation: ["glu"],
-        .initializer: [],
-        .optimizer: ["named_chain", "sophia", "sam", "galore", "dpsgd"],
-        .transformation: [],
-        .schedule: [],
-        .loss: ["ctc_loss", "triplet_margin_loss", "ntxent", "ranking_softmax_loss", "fenchel_young_loss"],
-        .metric: [],
-        .transform: ["pad"],
-        .generator: [],
-        .callback: ["early_stopping", "reduce_on_plateau", "stop_when"],
+    /// The reasons by name.
+    package static let planned: [CatalogKind: [String: String]] = [
+        .loss: [
+            "triplet_margin_loss":
+                "it compares three embeddings a row, and a model has one output; ntxent compares embeddings by their labels",
+            "fenchel_young_loss":
+                "it needs a function, and a spec has none; softmax_cross_entropy is its best-known case",
+            "ctc_loss_with_forward_probs": "its probabilities are not a loss; use ctc_loss",
+        ],
+        .transform: ["pad": "windows and reshape are how rows get their shape"],
     ]
 }

@@ -15,6 +15,25 @@ extension Catalog {
                 )
             ]),
         CatalogEntry(
+            .optimizer, "named_chain", "A chain whose states are found under names",
+            [
+                .required("names", .names, "The names, one for each of the transforms"),
+                .required(
+                    "transforms", .typedList([.optimizer, .transformation], count: 1...100),
+                    "What is applied"),
+            ],
+            check: { arguments, pointer, decoder in
+                guard let names = try? arguments.texts("names"),
+                    let transforms = try? arguments.specs("transforms")
+                else { return }
+                if names.count != transforms.count || Set(names).count != names.count {
+                    decoder.report(
+                        .conflict, pointer.appending("names"),
+                        "expected \(transforms.count) different names, one for each of the transforms, got \(names.count)"
+                    )
+                }
+            }),
+        CatalogEntry(
             .optimizer, "MultiSteps",
             "Gathers the gradients of several steps, for batches larger than memory",
             [

@@ -50,7 +50,11 @@ package enum TargetKind: String, Sendable {
     case classes
     /// float32 values [batch, outputs], as the predictions.
     case values
-    /// Both, for metrics.
+    /// int32 labels [batch, length] of sequences, padded at the end; predictions are logits [batch, frames, classes].
+    case labelSequences = "label_sequences"
+    /// int32 class labels from 0, one a row, that say which rows belong together; predictions are embeddings [batch, features].
+    case groups
+    /// Both classes and values, for metrics.
     case either
 }
 

@@ -28,6 +28,7 @@ package enum SpecBlocks {
         [
             .required("train", .block(source), "What is trained on"),
             .optional("validation", .block(source), "What evaluations use"),
+            .optional("test", .block(source), "What the final state is judged by, once"),
             .optional("inputs", .columns, "Input columns; every column but the target if absent"),
             .optional("target", .target, "Target column or array; {\"shift\": 1} is the next token"),
             .defaulted(
@@ -38,7 +39,7 @@ package enum SpecBlocks {
                 "shuffle", .choice(["epoch", "none"]), "epoch",
                 "A new order every epoch, or the order of the file"),
             .defaulted("drop_remainder", .boolean, true, "Leave out the last rows that do not fill a batch"),
-        ], planned: ["test"])
+        ])
 
     static let budget = Block(
         "budget",

@@ -55,11 +55,58 @@ package struct RunCommand: Sendable, Hashable {
     }
 }
 
+/// A checkpoint to write in another form.
+package struct ExportCommand: Sendable, Hashable {
+    package var options: ExportOptions
+    /// The effective spec of the checkpoint's job; nil for a checkpoint that was brought from outside.
+    package var spec: JSONValue?
+    /// By pinned reference: where the shape of an input is found.
+    package var datasets: OrderedDictionary<String, DatasetLocation>
+    /// The TrainState and its digest.
+    package var state: String
+    package var stateSHA256: String
+    /// The rest of a job's checkpoint, which has what its transforms have learned.
+    package var resume: String?
+    /// The file to write; it does not exist yet.
+    package var output: String
+
+    package init(
+        options: ExportOptions, spec: JSONValue?, datasets: OrderedDictionary<String, DatasetLocation>,
+        state: String, stateSHA256: String, resume: String?, output: String
+    ) {
+        self.options = options
+        self.spec = spec
+        self.datasets = datasets
+        self.state = state
+        self.stateSHA256 = stateSHA256
+        self.resume = resume
+        self.output = output
+    }
+}
+
+/// A file from outside to check and to write as a checkpoint.
+package struct ImportCommand: Sendable, Hashable {
+    package var input: String
+    /// Of all arrays together.
+    package var maximumBytes: Int
+    /// The TrainState to write; it does not exist yet.
+    package var output: String
+
+    package init(input: String, maximumBytes: Int, output: String) {
+        self.input = input
+        self.maximumBytes = maximumBytes
+        self.output = output
+    }
+}
+
 package enum WorkerCommand: Sendable, Hashable {
     /// Answered by `planned` or `plan_failed` with the same id.
     case plan(id: Int, spec: JSONValue, datasets: OrderedDictionary<String, DatasetLocation>)
     /// At most once in a worker's life.
     case run(RunCommand)
+    /// Answered by `written` or `refused`, as the next.
+    case export(ExportCommand)
+    case importFile(ImportCommand)
     /// Checkpoint at the next step boundary, `stopped`, exit 0.
     case pause
     /// Stop at the next step boundary, `cancelled`, exit 0.
@@ -85,6 +132,18 @@ extension WorkerCommand {
                     ]
                 } ?? .null,
                 "threads": JSONValue(run.threads),
+            ]
+        case .export(let export):
+            [
+                "type": "export", "options": export.options.json, "spec": export.spec ?? .null,
+                "datasets": Self.json(export.datasets), "state": .string(export.state),
+                "state_sha256": .string(export.stateSHA256),
+                "resume": export.resume.map { .string($0) } ?? .null, "output": .string(export.output),
+            ]
+        case .importFile(let file):
+            [
+                "type": "import", "input": .string(file.input),
+                "maximum_bytes": JSONValue(file.maximumBytes), "output": .string(file.output),
             ]
         case .pause: ["type": "pause"]
         case .cancel(let checkpoint): ["type": "cancel", "checkpoint": .bool(checkpoint)]
@@ -113,6 +172,19 @@ extension WorkerCommand {
                     spec: try reader.value("spec"), datasets: try Self.datasets(reader),
                     folder: try reader.string("folder"), resume: resume,
                     threads: try reader.integer("threads")))
+        case "export":
+            self = .export(
+                ExportCommand(
+                    options: try ExportOptions(MessageReader(reader.value("options"), "export.options")),
+                    spec: reader.optional("spec"), datasets: try Self.datasets(reader),
+                    state: try reader.string("state"), stateSHA256: try reader.string("state_sha256"),
+                    resume: reader.optional("resume") == nil ? nil : try reader.string("resume"),
+                    output: try reader.string("output")))
+        case "import":
+            self = .importFile(
+                ImportCommand(
+                    input: try reader.string("input"), maximumBytes: try reader.integer("maximum_bytes"),
+                    output: try reader.string("output")))
         case "pause": self = .pause
         case "cancel": self = .cancel(checkpoint: try reader.boolean("checkpoint"))
         default: throw WorkerProtocolError("unknown command \(excerpt(type))")

@@ -21,14 +21,24 @@ extension WorkerReport {
         case .checkpoint(let checkpoint): checkpoint.json
         case .stopped(let step): ["type": "stopped", "step": JSONValue(step)]
         case .cancelled(let step): ["type": "cancelled", "step": JSONValue(step)]
-        case .done(let step, let metrics):
-            ["type": "done", "step": JSONValue(step), "metrics": JSONValue(numbers: metrics)]
+        case .done(let step, let metrics, let reason):
+            [
+                "type": "done", "step": JSONValue(step), "metrics": JSONValue(numbers: metrics),
+                "reason": reason.map(JSONValue.string) ?? .null,
+            ]
         case .failed(let failure):
             [
                 "type": "failed", "code": .string(failure.code), "detail": .string(failure.detail),
                 "step": failure.step.map { JSONValue($0) } ?? .null, "retryable": .bool(failure.retryable),
                 "problems": .array(failure.problems.map(\.json)),
             ]
+        case .written(let file):
+            [
+                "type": "written", "sha256": .string(file.sha256), "bytes": JSONValue(file.bytes),
+                "contents": file.contents,
+            ]
+        case .refused(let problems):
+            ["type": "refused", "problems": .array(problems.map(\.json))]
         }
     }
 
@@ -52,7 +62,9 @@ extension WorkerReport {
         case "stopped": self = .stopped(step: try reader.integer("step"))
         case "cancelled": self = .cancelled(step: try reader.integer("step"))
         case "done":
-            self = .done(step: try reader.integer("step"), metrics: try reader.numbers("metrics"))
+            self = .done(
+                step: try reader.integer("step"), metrics: try reader.numbers("metrics"),
+                reason: reader.optional("reason") == nil ? nil : try reader.string("reason"))
         case "failed":
             self = .failed(
                 FailureReport(
@@ -60,6 +72,12 @@ extension WorkerReport {
                     step: reader.optional("step") == nil ? nil : try reader.integer("step"),
                     retryable: try reader.boolean("retryable"),
                     problems: reader.optional("problems") == nil ? [] : try reader.problems("problems")))
+        case "written":
+            self = .written(
+                WrittenFile(
+                    sha256: try reader.string("sha256"), bytes: try reader.integer("bytes"),
+                    contents: try reader.value("contents")))
+        case "refused": self = .refused(problems: try reader.problems("problems"))
         default: throw WorkerProtocolError("unknown report \(excerpt(type))")
         }
     }

@@ -106,6 +106,20 @@ package struct FailureReport: Sendable, Hashable {
     }
 }
 
+/// A file that is durable and in the place that the command named.
+package struct WrittenFile: Sendable, Hashable {
+    package var sha256: String
+    package var bytes: Int
+    /// What was found in an imported file; empty for an export.
+    package var contents: JSONValue
+
+    package init(sha256: String, bytes: Int, contents: JSONValue = [:]) {
+        self.sha256 = sha256
+        self.bytes = bytes
+        self.contents = contents
+    }
+}
+
 package enum WorkerReport: Sendable, Hashable {
     case ready(WorkerReady)
     case planned(id: Int, plan: JobPlan)
@@ -116,6 +130,10 @@ package enum WorkerReport: Sendable, Hashable {
     case checkpoint(CheckpointReport)
     case stopped(step: Int)
     case cancelled(step: Int)
-    case done(step: Int, metrics: OrderedDictionary<String, Double>)
+    /// `reason` says why training ended before its budget was used up.
+    case done(step: Int, metrics: OrderedDictionary<String, Double>, reason: String?)
     case failed(FailureReport)
+    case written(WrittenFile)
+    /// An export or import that cannot be: what is wrong with the model or the file.
+    case refused(problems: [SpecProblem])
 }

@@ -166,6 +166,18 @@ package struct Arguments: Sendable, Hashable {
         if case .block(let value) = values[name] { value } else { nil }
     }
 
+    /// The catalog entries among the values, in their order.
+    package var inner: [TypedSpec] {
+        values.values.flatMap { argument -> [TypedSpec] in
+            switch argument {
+            case .typed(let spec): [spec]
+            case .typedList(let specs): specs
+            case .typedMap(let specs): Array(specs.values)
+            default: []
+            }
+        }
+    }
+
     private func require<Value>(_ name: String, _ value: Value?) throws -> Value {
         guard let value else { throw mismatch(name) }
         return value

@@ -27,6 +27,7 @@ package struct DataSpec: Sendable, Hashable {
 
     package var train: SourceSpec
     package var validation: SourceSpec?
+    package var test: SourceSpec?
     /// Nil: every column but the target, in the order of the file.
     package var inputs: [String]?
     /// The target column; nil if the target is in a dataset of its own, generated, or the inputs.
@@ -44,6 +45,7 @@ extension DataSpec {
     init(_ arguments: Arguments) throws {
         train = try SourceSpec(arguments.block("train"))
         validation = try arguments.optionalBlock("validation").map(SourceSpec.init)
+        test = try arguments.optionalBlock("test").map(SourceSpec.init)
         inputs = arguments.optionalTexts("inputs")
         target = arguments.optionalText("target")
         if case .shift(let count) = arguments.values["target"] { shift = count }

@@ -42,6 +42,25 @@ extension InitSpec {
         return path
     }
 
+    /// The path that a value of the optimizer's state gets. The state has trees like the parameters' inside of it, such as
+    /// `0/mu/encoder/kernel`, in which parameters are renamed as everywhere; rules for paths of the state itself, such as
+    /// `0/mu/**`, come after that. `**` is about parameters only.
+    ///
+    /// - Parameter parameters: the paths that parameters have in the file.
+    package func renamedInState(_ path: String, parameters: Set<String>) -> String {
+        let names = path.split(separator: "/", omittingEmptySubsequences: false)
+        var path = path
+        for start in names.indices {
+            let end = names[start...].joined(separator: "/")
+            guard parameters.contains(end) else { continue }
+            path = (names[..<start] + [Substring(renamed(end))]).joined(separator: "/")
+            break
+        }
+        var own = self
+        own.map.removeValue(forKey: "**")
+        return own.renamed(path)
+    }
+
     /// "a/" of "a/**", "" of "**"; nil of a path without a pattern.
     private static func prefix(_ pattern: String) -> String? {
         pattern == "**" ? "" : pattern.hasSuffix("/**") ? String(pattern.dropLast(2)) : nil

@@ -56,6 +56,7 @@ extension DataSpec {
         object([
             ("train", train.json),
             ("validation", validation?.json),
+            ("test", test?.json),
             ("inputs", inputs.map { JSONValue($0) }),
             ("target", target.map(JSONValue.string) ?? shift.map { ["shift": JSONValue($0)] }),
             ("transforms", .array(transforms.map(\.json))),

@@ -122,18 +122,22 @@ extension JobSpec {
 
     /// The kind of the target before data.transforms: one_hot makes values of labels.
     package var storedTargetKind: TargetKind {
-        data.transforms.contains { $0.name == "one_hot" } ? .classes : targetKind
+        guard !data.transforms.contains(where: { $0.name == "one_hot" }) else { return .classes }
+        return switch targetKind {
+        case .labelSequences, .groups: .classes
+        case let kind: kind
+        }
     }
 
-    /// Names of the values that evaluations report.
-    package var evaluationMetricNames: [String] {
-        ["validation/loss"] + metrics.map { "validation/\($0.name)" }
+    /// Names of the values that evaluations report: of "validation" data, or of "test" data.
+    package func evaluationMetricNames(_ source: String) -> [String] {
+        ["\(source)/loss"] + metrics.map { "\(source)/\($0.name)" }
     }
 
     /// Every dataset that the spec refers to, each once.
     package var datasetReferences: [DatasetReference] {
         var references: OrderedSet<DatasetReference> = []
-        for source in [data.train, data.validation].compactMap({ $0 }) {
+        for source in [data.train, data.validation, data.test].compactMap({ $0 }) {
             guard case .dataset(let files, _) = source else { continue }
             references.append(files.inputs)
             if let target = files.target { references.append(target) }
@@ -160,6 +164,7 @@ extension JobSpec {
         if let initial { spec.initial?.checkpoint = pin(initial.checkpoint) }
         spec.data.train = pin(data.train)
         spec.data.validation = data.validation.map(pin)
+        spec.data.test = data.test.map(pin)
         return spec
     }
 }

@@ -10,6 +10,7 @@ enum SpecChecks {
         checkMetrics(job, decoder)
         if let optimizer = job.optionalSpec("optimizer") {
             checkSchedules(optimizer, isInjected: false, decoder)
+            checkInner(optimizer, decoder)
         }
         if let budget = job.optionalBlock("budget") {
             exactlyOne(of: ["steps", "epochs"], in: budget, at: JSONPointer(tokens: ["budget"]), decoder)
@@ -24,7 +25,7 @@ enum SpecChecks {
             }
         }
         checkBest(job, decoder)
-        if let callbacks = try? job.specs("callbacks") { checkUnique(callbacks, "callback", decoder) }
+        checkCallbacks(job, decoder)
     }
 
     /// Defaults that depend on other fields.
@@ -60,9 +61,11 @@ enum SpecChecks {
         }
     }
 
+    private static let sources = ["train", "validation", "test"]
+
     private static func checkData(_ data: Arguments, _ decoder: SpecDecoder) {
         let pointer = JSONPointer(tokens: ["data"])
-        for name in ["train", "validation"] {
+        for name in sources {
             guard let source = data.optionalBlock(name) else { continue }
             let place = pointer.appending(name)
             exactlyOne(of: ["dataset", "generator"], in: source, at: place, decoder)
@@ -137,16 +140,14 @@ enum SpecChecks {
             return
         }
         func check(_ spec: TypedSpec) {
-            guard let other = Catalog.entry(spec.kind, spec.name)?.target, other != target, other != .either
-            else {
-                return
-            }
+            guard let other = Catalog.entry(spec.kind, spec.name)?.target, other != target else { return }
+            if other == .either, [.classes, .values].contains(target) { return }
             decoder.report(
                 .conflict, spec.pointer,
                 "\(spec.name) is about \(other.phrase), the loss \(loss.name) about \(target.phrase)")
         }
         for metric in (try? job.specs("metrics")) ?? [] { check(metric) }
-        if target == .classes, let data = job.optionalBlock("data"),
+        if target != .values, let data = job.optionalBlock("data"),
             let encoding = (try? data.specs("transforms"))?.first(where: { $0.name == "one_hot" })
         {
             decoder.report(
@@ -154,7 +155,7 @@ enum SpecChecks {
                 "one_hot makes numbers of the labels, and the loss \(loss.name) is about labels; use softmax_cross_entropy or leave one_hot out"
             )
         }
-        for name in ["train", "validation"] {
+        for name in sources {
             if let source = job.optionalBlock("data")?.optionalBlock(name),
                 let generator = source.optionalSpec("generator")
             {
@@ -170,20 +171,29 @@ enum SpecChecks {
                 ($0.name, $0.type)
             })
         for (name, argument) in spec.arguments.values {
-            switch argument {
-            case .typed(let inner) where inner.kind == .schedule:
-                guard !isInjected, case .hyperparameter = types[name] else { continue }
+            guard case .typed(let schedule) = argument, schedule.kind == .schedule, !isInjected,
+                case .hyperparameter = types[name]
+            else { continue }
+            decoder.report(
+                .conflict, spec.pointer.appending(name),
+                "only a learning rate follows a schedule by itself; put \(spec.name) into {\"type\": \"inject_hyperparams\", \"inner\": …}"
+            )
+        }
+        for inner in spec.arguments.inner where inner.kind != .schedule {
+            checkSchedules(inner, isInjected: spec.name == "inject_hyperparams", decoder)
+        }
+    }
+
+    /// What an optimizer contains must not be one that needs the gradients of single examples: only the outermost gets them.
+    private static func checkInner(_ spec: TypedSpec, _ decoder: SpecDecoder) {
+        for inner in spec.arguments.inner where [.optimizer, .transformation].contains(inner.kind) {
+            if inner.name == "dpsgd" {
                 decoder.report(
-                    .conflict, spec.pointer.appending(name),
-                    "only a learning rate follows a schedule by itself; put \(spec.name) into {\"type\": \"inject_hyperparams\", \"inner\": …}"
+                    .conflict, inner.pointer,
+                    "dpsgd needs the gradient of each example, which only the outermost optimizer gets; take it out of \(spec.name)"
                 )
-            case .typed(let inner):
-                checkSchedules(inner, isInjected: spec.name == "inject_hyperparams", decoder)
-            case .typedList(let list): for inner in list { checkSchedules(inner, isInjected: false, decoder) }
-            case .typedMap(let map):
-                for inner in map.values { checkSchedules(inner, isInjected: false, decoder) }
-            default: continue
             }
+            checkInner(inner, decoder)
         }
     }
 
@@ -200,12 +210,29 @@ enum SpecChecks {
 
     private static func checkBest(_ job: Arguments, _ decoder: SpecDecoder) {
         guard let best = job.optionalBlock("checkpoint")?.optionalBlock("keep")?.optionalBlock("best"),
-            let metric = best.optionalText("metric"), let metrics = try? job.specs("metrics"),
-            let data = job.optionalBlock("data")
+            let metric = best.optionalText("metric")
         else { return }
+        let pointer = JSONPointer(tokens: ["checkpoint", "keep", "best", "metric"])
+        checkReported(metric, at: pointer, job, decoder)
+    }
+
+    private static func checkCallbacks(_ job: Arguments, _ decoder: SpecDecoder) {
+        guard let callbacks = try? job.specs("callbacks") else { return }
+        // A run can stop for several reasons; everything else would be in each other's way.
+        checkUnique(callbacks.filter { $0.name != "stop_when" }, "callback", decoder)
+        for callback in callbacks {
+            guard let metric = callback.arguments.optionalText("metric") else { continue }
+            checkReported(metric, at: callback.pointer.appending("metric"), job, decoder)
+        }
+    }
+
+    /// A metric that something refers to must be one that training or an evaluation reports.
+    private static func checkReported(
+        _ metric: String, at pointer: JSONPointer, _ job: Arguments, _ decoder: SpecDecoder
+    ) {
+        guard let metrics = try? job.specs("metrics"), let data = job.optionalBlock("data") else { return }
         // A metric that was refused is not missing for this reason.
         if decoder.problems.contains(where: { $0.pointer.hasPrefix("#/metrics") }) { return }
-        let pointer = JSONPointer(tokens: ["checkpoint", "keep", "best", "metric"])
         let evaluated = ["validation/loss"] + metrics.map { "validation/\($0.name)" }
         if metric.hasPrefix("validation/"), data.values["validation"] == nil {
             decoder.report(
@@ -225,7 +252,8 @@ enum SpecChecks {
 extension TargetKind {
     fileprivate var phrase: String {
         switch self {
-        case .classes: "class labels"
+        case .classes, .groups: "class labels"
+        case .labelSequences: "sequences of labels"
         case .values: "numbers"
         case .either: "class labels or numbers"
         }

@@ -110,8 +110,8 @@ final class SpecDecoder {
         if isFull { return }
         let names = kinds.flatMap { Catalog.entries($0).map(\.name) }
         let available = names.count > 16 ? "" : "; there is \(names.joined(separator: ", "))"
-        if kinds.contains(where: { Catalog.planned[$0]?.contains(name) == true }) {
-            report(.unsupported, pointer, "\(name) is not in this version\(available)")
+        if let reason = kinds.lazy.compactMap({ Catalog.planned[$0]?[name] }).first {
+            report(.unsupported, pointer, "\(name) is not in this version: \(reason)\(available)")
             return
         }
         let hint = suggestion(for: name, among: names)

@@ -15,18 +15,27 @@ public protocol Layer<Input, Output>: Module {
 
 extension Layer {
     /// Runs the module. Only inside of `initialize` and `apply`.
-    public func callAsFunction(_ input: Input) throws -> Output { try mainCall { try forward(input) } }
+    public func callAsFunction(_ input: Input) throws -> Output {
+        try mainCall(input) { try forward($0) }
+    }
 }
 
 extension Module {
     /// As `compact`, for the module's main call: what it returns counts as an intermediate result that
     /// `apply(…, captureIntermediates: true)` keeps.
     public final func mainCall<Result>(_ body: () throws -> Result) throws -> Result {
+        // No tree of tensors, so interceptors see no input.
+        try mainCall(()) { try body() }
+    }
+
+    /// As `mainCall`, of a method whose input interceptors may see and replace.
+    public final func mainCall<Input, Result>(
+        _ input: Input, _ body: (Input) throws -> Result
+    ) throws -> Result {
         let context = try ModuleContext.required(by: self, for: className)
-        return try context.call(self) {
-            let output = try body()
+        return try context.call(self) { scope in
+            let output = try intercepted(scope, isMainCall: true, input: input, body)
             if context.capturesIntermediates, let result = output as? any TensorTree {
-                let scope = try context.runningScope(of: self, for: "capture")
                 // A module in another one's place makes that one's main call.
                 if !scope.isShared {
                     try context.append(result.asTree, to: "intermediates", "__call__", in: scope)

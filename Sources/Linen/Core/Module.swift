@@ -68,7 +68,9 @@ open class Module: ModuleMethods {
     /// Runs `body` as a method of this module: what it makes and declares becomes this module's. `forward` is run so by
     /// `callAsFunction`; any other method that declares variables or makes modules must say so itself.
     public final func compact<Result>(_ body: () throws -> Result) throws -> Result {
-        try ModuleContext.required(by: self, for: className).call(self, body)
+        try ModuleContext.required(by: self, for: className).call(self) { scope in
+            try intercepted(scope, isMainCall: false, input: ()) { try body() }
+        }
     }
 
     /// The parameter of this name, in the collection `params`. `initialize` makes it by the initializer.

@@ -63,6 +63,37 @@ final class ModuleContext: @unchecked Sendable {
         return try ModuleContext.$ambient.withValue(self, operation: body)
     }
 
+    /// Where in the model a computation is: which calls run, with which variables, and how often streams were drawn from.
+    struct Moment {
+        fileprivate let frames: [Scope]
+        fileprivate let regions: [VariableRegion]
+        fileprivate let drawCounts: [[String]: [String: Int]]
+    }
+
+    var moment: Moment { Moment(frames: frames, regions: regions, drawCounts: drawCounts) }
+
+    /// Runs `body` as if the computation were at an earlier moment still: for rules of derivatives, which are run after the function
+    /// that they belong to.
+    func resume<Result>(_ moment: Moment, _ body: () throws -> Result) rethrows -> Result {
+        let (present, wasFinished) = (self.moment, isFinished)
+        func move(to moment: Moment) {
+            (frames, regions, drawCounts) = (moment.frames, moment.regions, moment.drawCounts)
+        }
+        move(to: moment)
+        isFinished = false
+        let namings = moment.frames.map(\.naming)
+        for scope in moment.frames { scope.depth += 1 }
+        defer {
+            for (scope, naming) in zip(moment.frames, namings) {
+                scope.depth -= 1
+                scope.naming = naming
+            }
+            isFinished = wasFinished
+            move(to: present)
+        }
+        return try ModuleContext.$ambient.withValue(self, operation: body)
+    }
+
     /// The context for an operation of `module`, which must be bound.
     static func required(by module: Module, for operation: String) throws -> ModuleContext {
         guard let current else {
@@ -76,7 +107,7 @@ final class ModuleContext: @unchecked Sendable {
     }
 
     /// Runs a method of a module as that module's own.
-    func call<Result>(_ module: Module, _ body: () throws -> Result) throws -> Result {
+    func call<Result>(_ module: Module, _ body: (Scope) throws -> Result) throws -> Result {
         let scope = try placedScope(of: module)
         guard frames.count < ModuleContext.largestDepth else {
             throw ModuleError(
@@ -95,7 +126,7 @@ final class ModuleContext: @unchecked Sendable {
             scope.naming.variableNames = outerNames
             if scope.depth == 0 { scope.rewind() }
         }
-        let result = try ModulePath.$current.withValue(scope.displayPath, operation: body)
+        let result = try ModulePath.$current.withValue(scope.displayPath) { try body(scope) }
         if let row, let tree = result as? any TensorTree {
             table?.setOutput(tree.leaves.map(\.type), row: row)
         }

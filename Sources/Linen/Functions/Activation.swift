@@ -45,6 +45,9 @@ extension Activation {
     public static func celu(alpha: Double = 1) -> Activation {
         Activation("celu") { try Linen.celu($0, alpha: alpha) }
     }
+    public static func glu(axis: Int = -1) -> Activation {
+        Activation("glu") { try Linen.glu($0, axis: axis) }
+    }
     public static func softmax(axis: Int = -1) -> Activation {
         Activation("softmax") { try TensorEngine.softmax($0, axis: axis) }
     }
@@ -57,7 +60,7 @@ extension Activation {
         let all: [Activation] = [
             relu, tanh, sigmoid, silu, softplus, logSigmoid, selu, relu6, hardSigmoid, hardSiLU, hardTanh,
             softSign, mish, squareplus, sparsePlus, sparseSigmoid, gelu(), leakyReLU(), elu(), celu(),
-            softmax(), logSoftmax(),
+            glu(), softmax(), logSoftmax(),
         ]
         var table = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         table["swish"] = silu

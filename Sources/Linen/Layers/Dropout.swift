@@ -27,7 +27,7 @@ public final class Dropout: Module, Layer {
 
     /// As the main call, with the choice made here. Throws when it was also made by the initializer.
     public func callAsFunction(_ x: Tensor, deterministic: Bool) throws -> Tensor {
-        try mainCall { try dropped(x, deterministic: deterministic) }
+        try mainCall(x) { try dropped($0, deterministic: deterministic) }
     }
 
     private func dropped(_ x: Tensor, deterministic: Bool?) throws -> Tensor {

@@ -41,7 +41,7 @@ public final class Einsum: Module, Layer {
 
     /// As the main call, with the subscripts given here.
     public func callAsFunction(_ x: Tensor, _ subscripts: String) throws -> Tensor {
-        try mainCall { try product(x, subscripts) }
+        try mainCall(x) { try product($0, subscripts) }
     }
 
     private func product(_ x: Tensor, _ argument: String?) throws -> Tensor {

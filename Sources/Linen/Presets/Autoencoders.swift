@@ -51,12 +51,23 @@ public final class VAE: Module, Layer {
         super.init(name: name)
     }
 
-    public func forward(_ x: Tensor) throws -> Tensor {
-        let flat = try flattenedRows(x)
+    /// The mean and the logarithm of the variance of the codes of `x`, each `[batch, latents]`: `apply(variables) { try $0.encode(x) }`.
+    public func encode(_ x: Tensor) throws -> (mean: Tensor, logVariance: Tensor) {
+        try compact { try code(of: flattenedRows(x)) }
+    }
+
+    private func code(of flat: Tensor) throws -> (mean: Tensor, logVariance: Tensor) {
         var hidden = flat
         for size in features { hidden = try activation(Dense(features: size)(hidden)) }
-        let center = try Dense(features: latents, name: "mean")(hidden)
-        let logVariance = try Dense(features: latents, name: "logvar")(hidden)
+        return (
+            try Dense(features: latents, name: "mean")(hidden),
+            try Dense(features: latents, name: "logvar")(hidden)
+        )
+    }
+
+    public func forward(_ x: Tensor) throws -> Tensor {
+        let flat = try flattenedRows(x)
+        let (center, logVariance) = try code(of: flat)
         let divergence = try sum(1 + logVariance - square(center) - exp(logVariance), axes: [-1]) * -0.5
         try sow("losses", "kl", mean(divergence) * (beta / Double(Swift.max(1, flat.shape[1]))))
         var code = center

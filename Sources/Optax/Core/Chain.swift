@@ -32,11 +32,18 @@ public func chain(_ transformations: [GradientTransformation]) -> GradientTransf
 public func namedChain(
     _ transformations: KeyValuePairs<String, GradientTransformation>
 ) throws -> GradientTransformation {
-    let names = transformations.map(\.key)
+    try namedChain(transformations.map { ($0.key, $0.value) })
+}
+
+/// The transformations of a list with their names, one after the other.
+public func namedChain(
+    _ transformations: [(name: String, transformation: GradientTransformation)]
+) throws -> GradientTransformation {
+    let names = transformations.map(\.name)
     guard Set(names).count == names.count else {
         throw TensorError(.argument, "namedChain", expected: "each name once", got: "\(names)")
     }
-    let inner = chain(transformations.map(\.value))
+    let inner = chain(transformations.map(\.transformation))
     return GradientTransformation { params in
         guard case .tuple(let states) = try inner.initialize(params: params) else { return .emptyState }
         return .dictionary(FrozenDict(zip(names, states)))

@@ -34,6 +34,7 @@ public struct NamedArrays: Sendable {
     public func tensor(_ name: String) throws -> Tensor {
         switch arrays[name] {
         case .tensor(let tensor): return tensor
+        case .file(let array): return try array.tensor()
         case .complex(let precision, let shape, _):
             throw SerializationError(
                 .unsupported, "NamedArrays", path: name, expected: "an array of real numbers",

@@ -1,4 +1,5 @@
 // The npy format: a line of Python that describes an array, then its bytes. https://numpy.org/neps/nep-0001-npy-format.html.
+import FileFormats
 import TensorEngine
 
 /// The bytes of an npy file with this array: those that `numpy.save` writes.
@@ -19,47 +20,37 @@ public func npySerialize(_ array: StateArray) throws -> [UInt8] {
 public func npyRestore(_ bytes: [UInt8]) throws -> StateArray { try npyRestore(bytes[...]) }
 
 func npyRestore(_ bytes: ArraySlice<UInt8>) throws -> StateArray {
-    let start = bytes.startIndex
-    func byte(_ offset: Int) -> Int { Int(bytes[start + offset]) }
-    guard bytes.count >= 10, bytes.prefix(6).elementsEqual(npyMagic), (1...3).contains(byte(6)), byte(7) == 0
-    else {
-        throw malformedNumPy(0, expected: "an npy file of version 1.0, 2.0 or 3.0", got: "other bytes")
+    let header: NumPyHeader
+    do throws(FormatError) {
+        header = try NumPyHeader(bytes)
+    } catch  where error.kind == .unsupported {
+        throw SerializationError(
+            .unsupported, "npyRestore", byteOffset: error.byteOffset, expected: error.expected,
+            got: error.got,
+            fix: "Save each field as an array of its own.")
+    } catch {
+        throw malformedNumPy(error.byteOffset, expected: error.expected, got: error.got)
     }
-    let widths = byte(6) == 1 ? 2 : 4
-    guard bytes.count >= 8 + widths else {
-        throw malformedNumPy(8, expected: "the header's length", got: "the end")
-    }
-    let length = (0..<widths).reduce(0) { $0 | byte(8 + $1) << (8 * $1) }
-    let dataStart = 8 + widths + length
-    guard dataStart <= bytes.count else {
-        throw malformedNumPy(8, expected: "a header within the file", got: "\(length) bytes")
-    }
-    guard let text = String(validating: bytes[start + 8 + widths..<start + dataStart], as: UTF8.self) else {
-        throw malformedNumPy(8 + widths, expected: "a header in UTF-8", got: "other bytes")
-    }
-    var reader = NumPyHeaderReader(text, offset: 8 + widths)
-    let header = try reader.read()
+    let shape = Shape(header.shape)
     let type = try NumPyType(descriptor: header.descriptor)
-    let data = bytes[(start + dataStart)...]
-    let (expected, overflow) = header.shape.elementCount.multipliedReportingOverflow(by: type.byteWidth)
+    let data = bytes.dropFirst(header.byteCount)
+    let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(by: type.byteWidth)
     guard !overflow, expected == data.count else {
         throw malformedNumPy(
-            dataStart, expected: "the bytes of \(type.dtypeName) \(header.shape)", got: "\(data.count) bytes")
+            header.byteCount, expected: "the bytes of \(type.dtypeName) \(shape)", got: "\(data.count) bytes")
     }
-    let isTurned = header.isFortranOrder && header.shape.rank > 1 && !data.isEmpty
+    let isTurned = header.isFortranOrder && shape.rank > 1 && !data.isEmpty
     guard type.isSwapped || isTurned else {
         return try data.withUnsafeBytes {
-            try StateArray(dtypeName: type.dtypeName, shape: header.shape, bytes: $0)
+            try StateArray(dtypeName: type.dtypeName, shape: shape, bytes: $0)
         }
     }
     let native = type.isSwapped ? swapped(data, width: type.partWidth) : Array(data)
-    let rowMajor = isTurned ? turned(native, header.shape, width: type.byteWidth) : native
+    let rowMajor = isTurned ? turned(native, shape, width: type.byteWidth) : native
     return try rowMajor.withUnsafeBytes {
-        try StateArray(dtypeName: type.dtypeName, shape: header.shape, bytes: $0)
+        try StateArray(dtypeName: type.dtypeName, shape: shape, bytes: $0)
     }
 }
-
-private let npyMagic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
 /// NumPy's header of version 1.0: padded, so that the data is aligned to 64 bytes, with room for the first dimension to grow.
 func npyHeader(_ array: StateArray) -> [UInt8] {
@@ -77,7 +68,7 @@ func npyHeader(_ array: StateArray) -> [UInt8] {
     let padding = 64 - (10 + text.utf8.count + 1) % 64
     text += String(repeating: " ", count: padding) + "\n"
     let length = UInt16(clamping: text.utf8.count)
-    return npyMagic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
+    return NumPyHeader.magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
 }
 
 /// An element type as npy names it.
@@ -166,124 +157,5 @@ private func turned(_ bytes: [UInt8], _ shape: Shape, width: Int) -> [UInt8] {
                 axis -= 1
             }
         }
-    }
-}
-
-/// Reads the header: a Python dictionary of just three entries.
-private struct NumPyHeaderReader {
-    private let characters: [UInt8]
-    private var position = 0
-    private let offset: Int
-
-    init(_ text: String, offset: Int) {
-        characters = Array(text.utf8)
-        self.offset = offset
-    }
-
-    mutating func read() throws -> (descriptor: String, isFortranOrder: Bool, shape: Shape) {
-        var (descriptor, isFortranOrder, shape): (String?, Bool?, Shape?)
-        try expect("{")
-        while !take("}") {
-            let key = try string()
-            try expect(":")
-            switch key {
-            case "descr" where descriptor == nil:
-                skipSpace()
-                if position < characters.count, characters[position] == UInt8(ascii: "[") {
-                    throw SerializationError(
-                        .unsupported, "npyRestore", expected: "an array of numbers", got: "a structured type",
-                        fix: "Save each field as an array of its own.")
-                }
-                descriptor = try string()
-            case "fortran_order" where isFortranOrder == nil: isFortranOrder = try bool()
-            case "shape" where shape == nil: shape = try tuple()
-            default: throw malformed("descr, fortran_order and shape, each once")
-            }
-            guard take(",") else {
-                try expect("}")
-                break
-            }
-        }
-        skipSpace()
-        guard position == characters.count, let descriptor, let isFortranOrder, let shape else {
-            throw malformed("descr, fortran_order and shape, and nothing else")
-        }
-        return (descriptor, isFortranOrder, shape)
-    }
-
-    private mutating func tuple() throws -> Shape {
-        try expect("(")
-        var dimensions: [Int] = []
-        while !take(")") {
-            dimensions.append(try integer())
-            guard dimensions.count <= 64 else { throw malformed("at most 64 dimensions") }
-            // Python's `(3)` is a number in brackets, not a tuple.
-            guard take(",") else {
-                guard dimensions.count > 1 else { throw malformed("a comma behind a single dimension") }
-                try expect(")")
-                break
-            }
-        }
-        return Shape(dimensions)
-    }
-
-    private mutating func integer() throws -> Int {
-        skipSpace()
-        let start = position
-        while position < characters.count, (0x30...0x39).contains(characters[position]) { position += 1 }
-        guard let value = Int(String(decoding: characters[start..<position], as: UTF8.self)) else {
-            throw malformed("an integer from 0, of 63 bits")
-        }
-        // Files written by Python 2 have long integers.
-        if position < characters.count, characters[position] == UInt8(ascii: "L") { position += 1 }
-        return value
-    }
-
-    private mutating func bool() throws -> Bool {
-        skipSpace()
-        for (word, value) in [("True", true), ("False", false)]
-        where characters[position...].starts(with: word.utf8) {
-            position += word.utf8.count
-            return value
-        }
-        throw malformed("True or False")
-    }
-
-    private mutating func string() throws -> String {
-        skipSpace()
-        guard position < characters.count,
-            [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(characters[position])
-        else {
-            throw malformed("a text in quotes")
-        }
-        let (quote, start) = (characters[position], position + 1)
-        guard let end = characters[start...].firstIndex(of: quote) else {
-            throw malformed("the end of a text")
-        }
-        position = end + 1
-        return String(decoding: characters[start..<end], as: UTF8.self)
-    }
-
-    private mutating func skipSpace() {
-        while position < characters.count, [0x20, 0x09, 0x0A].contains(characters[position]) { position += 1 }
-    }
-
-    private mutating func take(_ character: Unicode.Scalar) -> Bool {
-        skipSpace()
-        guard position < characters.count, characters[position] == UInt8(ascii: character) else {
-            return false
-        }
-        position += 1
-        return true
-    }
-
-    private mutating func expect(_ character: Unicode.Scalar) throws {
-        guard take(character) else { throw malformed("'\(character)'") }
-    }
-
-    private func malformed(_ expected: String) -> SerializationError {
-        malformedNumPy(
-            offset + position, expected: expected,
-            got: position < characters.count ? "byte \(characters[position])" : "the header's end")
     }
 }

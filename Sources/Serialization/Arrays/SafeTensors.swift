@@ -14,6 +14,14 @@ private let maximumHeaderBytes = 100_000_000
 public func safetensorsSerialize(
     _ arrays: NamedArrays, metadata: [String: String] = [:]
 ) throws -> [UInt8] {
+    var sink = MemorySink()
+    try writeSafeTensors(arrays, metadata: metadata, into: &sink)
+    return sink.bytes
+}
+
+func writeSafeTensors(
+    _ arrays: NamedArrays, metadata: [String: String], into sink: inout some ByteSink
+) throws {
     let name = "safetensorsSerialize"
     var entries: [(name: String, array: StateArray, type: SafeTensorsType)] = []
     for (key, array) in arrays.entries {
@@ -28,7 +36,6 @@ public func safetensorsSerialize(
     entries.sort { a, b in
         a.type == b.type ? a.name.utf8.lexicographicallyPrecedes(b.name.utf8) : a.type > b.type
     }
-    var header = MemorySink()
     var text = "{"
     if !metadata.isEmpty {
         let pairs = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
@@ -50,10 +57,9 @@ public func safetensorsSerialize(
             .limit, name, expected: "a header of at most \(maximumHeaderBytes) bytes",
             got: "\(text.utf8.count)")
     }
-    withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { header.write($0) }
-    try header.write(Array(text.utf8))
-    for (_, array, _) in entries { try header.write(0..<array.byteCount, of: array) }
-    return header.bytes
+    try withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { try sink.write($0) }
+    try sink.write(Array(text.utf8))
+    for (_, array, _) in entries { try sink.write(0..<array.byteCount, of: array) }
 }
 
 /// The arrays and the metadata of a safetensors file, arrays in the order of their bytes.

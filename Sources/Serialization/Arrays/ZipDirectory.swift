@@ -1,4 +1,5 @@
 // Reading zip archives by their directory, from bytes that may be anything. https://pkware.cachefly.net/webdocs/APPNOTE/APPNOTE-6.3.9.TXT.
+import FileFormats
 
 enum ZipSignature {
     static let member: UInt32 = 0x0403_4B50
@@ -193,21 +194,4 @@ func malformedZip(_ offset: Int, _ path: String = "", expected: String, got: Str
         .malformed, "npzRestore", path: String(path.prefix(256)), byteOffset: offset, expected: expected,
         got: got,
         fix: "The bytes are damaged, cut short, or not an npz file.")
-}
-
-/// The checksum of zip archives (ISO 3309).
-struct CRC32 {
-    private var state: UInt32 = 0xFFFF_FFFF
-
-    var value: UInt32 { ~state }
-
-    private static let table: [UInt32] = (0..<256).map { byte in
-        (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 0 ? value >> 1 : 0xEDB8_8320 ^ value >> 1 }
-    }
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        Self.table.withUnsafeBufferPointer { table in
-            for byte in bytes { state = table[Int((state ^ UInt32(byte)) & 0xFF)] ^ state >> 8 }
-        }
-    }
 }

@@ -39,7 +39,20 @@ public struct InferenceModel: Sendable {
     public struct Parameter: Sendable {
         /// The path in the variables, such as `params/Dense_0/kernel`.
         public let path: String
-        public let tensor: Tensor
+        public let type: TensorType
+        /// The elements, which may still be in a file: writers take one parameter after the other.
+        public let value: StateArray
+
+        /// A parameter with its elements in memory.
+        public init(path: String, tensor: Tensor) {
+            (self.path, type, value) = (path, tensor.type, .tensor(tensor))
+        }
+
+        /// A parameter whose elements may be in a file. Nil for complex numbers.
+        public init?(path: String, value: StateArray) {
+            guard let dtype = DType(name: value.dtypeName) else { return nil }
+            (self.path, type, self.value) = (path, TensorType(dtype, value.shape), value)
+        }
     }
 
     public let name: String
@@ -67,28 +80,44 @@ public struct InferenceModel: Sendable {
         metadata: [String: String] = [:], batchSize: Int? = nil,
         function: (FrozenDict, [Tensor]) throws -> [Tensor]
     ) throws {
+        try self.init(
+            name: name,
+            parameters: zip(variables.paths, variables.leaves).map { Parameter(path: $0, tensor: $1) },
+            inputs: inputs, outputs: outputs, metadata: metadata, batchSize: batchSize
+        ) { leaves, inputs in try function(variables.replacingLeaves(leaves), inputs) }
+    }
+
+    /// Traces `function`, whose parameters need not be in memory.
+    ///
+    /// - Parameters:
+    ///   - parameters: all that the function reads, in the order in which it gets them.
+    ///   - function: as above, with the parameters as tensors in their order.
+    public init(
+        name: String, parameters: [Parameter], inputs: [Input], outputs: [String],
+        metadata: [String: String] = [:], batchSize: Int? = nil,
+        function: (_ parameters: [Tensor], _ inputs: [Tensor]) throws -> [Tensor]
+    ) throws {
         try Self.checkNames(inputs.map(\.name), "input")
         try Self.checkNames(outputs, "output")
-        let leaves = variables.leaves
         func trace(_ batchSize: Int) throws -> Program {
             let types =
-                leaves.map(\.type)
+                parameters.map(\.type)
                 + inputs.map { TensorType($0.dtype, Shape([batchSize] + $0.shape.dimensions)) }
             return try makeProgram(types) { tensors in
                 try function(
-                    variables.replacingLeaves(Array(tensors.prefix(leaves.count))),
-                    Array(tensors.dropFirst(leaves.count)))
+                    Array(tensors.prefix(parameters.count)), Array(tensors.dropFirst(parameters.count)))
             }
         }
         let program =
             try batchSize.map { try BatchPolymorphicProgram(try trace($0)) }
             ?? BatchPolymorphicProgram(tracing: trace)
         let (arguments, results) = (program.program.inputs, program.program.outputs)
-        guard arguments.count == leaves.count + inputs.count, results.count == outputs.count else {
+        guard arguments.count == parameters.count + inputs.count, results.count == outputs.count else {
             throw SerializationError(
                 .structure, "InferenceModel",
                 expected: "\(outputs.count) outputs \(outputs), made of the variables and inputs alone",
-                got: "\(results.count) outputs, \(arguments.count - leaves.count - inputs.count) captured values"
+                got:
+                    "\(results.count) outputs, \(arguments.count - parameters.count - inputs.count) captured values"
             )
         }
         func port(_ name: String, _ variable: Variable) -> Port {
@@ -98,8 +127,8 @@ public struct InferenceModel: Sendable {
         }
         self.name = name
         self.program = program
-        self.parameters = zip(variables.paths, leaves).map { Parameter(path: $0, tensor: $1) }
-        self.inputs = zip(inputs, arguments.dropFirst(leaves.count)).map { port($0.name, $1) }
+        self.parameters = parameters
+        self.inputs = zip(inputs, arguments.dropFirst(parameters.count)).map { port($0.name, $1) }
         self.outputs = zip(outputs, results).map { port($0, $1) }
         self.metadata = metadata
     }

@@ -24,11 +24,11 @@ struct ONNXGraph {
     ///   - outputs: the names of the graph's outputs.
     init(_ graph: OperatorGraph, arguments: [String], outputs: [String]) throws {
         self.graph = graph
-        for name in arguments + outputs where names.make(name) != name {
+        for name in arguments + outputs where !names.take(name) {
             throw SerializationError(
-                .unsupported, "ONNXModel",
-                expected: "parameters, inputs and outputs with different names of ASCII letters, digits and /_-.",
-                got: "'\(name)'", fix: "ONNX has one name for each value of a graph: rename the input or output.")
+                .unsupported, "ONNXModel", expected: "parameters, inputs and outputs of different names",
+                got: "'\(name)'",
+                fix: "ONNX has one name for each value of a graph: rename the input or output.")
         }
         for (value, name) in zip(graph.inputs, arguments) { references[value] = name }
         for (value, tensor) in graph.constants { references[value] = constant(tensor) }
@@ -74,7 +74,7 @@ struct ONNXGraph {
 
     mutating func constant(_ tensor: Tensor) -> String {
         let name = names.make("constant")
-        initializers.append(ONNXInitializer(name: name, tensor: tensor))
+        initializers.append(ONNXInitializer(name: name, type: tensor.type, array: .tensor(tensor)))
         return name
     }
 

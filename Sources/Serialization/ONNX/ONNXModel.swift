@@ -1,4 +1,5 @@
 // ONNX: one file with a graph of operations and its parameters, which onnxruntime and many others run.
+import Protobuf
 import TensorEngine
 
 /// Writes models as ONNX files of opset 18, with a batch dimension named `batch`.
@@ -14,6 +15,11 @@ public enum ONNXModel {
     /// - Throws: `SerializationError` and `TensorError` for operations that ONNX does not have; `SerializationError` (limit) from
     ///   2 GiB on; `CheckpointError` where the file exists or cannot be written.
     public static func write(_ model: InferenceModel, to path: String) throws {
+        _ = try writeFile(model, to: path)
+    }
+
+    /// `write`, with the digest of what was written.
+    package static func writeFile(_ model: InferenceModel, to path: String) throws -> FileSummary {
         let contents = try ONNXContents(model)
         guard contents.byteCount <= largestByteCount else {
             throw SerializationError(
@@ -23,7 +29,7 @@ public enum ONNXModel {
         let file = try CheckpointFile(creating: path)
         var sink = CheckpointFileSink(file: file)
         try contents.write(to: &sink)
-        _ = try file.finish()
+        return try file.finish()
     }
 }
 
@@ -35,7 +41,7 @@ struct ONNXContents {
     private let model: InferenceModel
     /// The fields of the graph that are no initializers.
     private let graph: [UInt8]
-    private let initializers: [(header: [UInt8], tensor: Tensor)]
+    private let initializers: [(header: [UInt8], array: StateArray)]
 
     init(_ model: InferenceModel) throws {
         self.model = model
@@ -46,8 +52,8 @@ struct ONNXContents {
         // What the function does not read would only be warned about.
         let read = Set(nodes.nodes.flatMap(\.inputs))
         let parameters = model.parameters.filter { read.contains($0.path) }
-            .map { ONNXInitializer(name: $0.path, tensor: $0.tensor) }
-        initializers = (parameters + nodes.initializers).map { ($0.header, $0.tensor) }
+            .map { ONNXInitializer(name: $0.path, type: $0.type, array: $0.value) }
+        initializers = (parameters + nodes.initializers).map { ($0.header, $0.array) }
         var message = ProtobufWriter()
         for node in nodes.nodes { message.message(1) { node.encode(to: &$0) } }
         message.string(2, model.name)
@@ -57,15 +63,15 @@ struct ONNXContents {
     }
 
     /// The tag and length of an initializer, with the fields in front of its elements.
-    private func prefix(_ header: [UInt8], _ tensor: Tensor) -> [UInt8] {
+    private func prefix(_ header: [UInt8], _ array: StateArray) -> [UInt8] {
         var field = ProtobufWriter()
-        field.header(5, byteCount: header.count + tensor.type.byteCount)
+        field.header(5, byteCount: header.count + array.byteCount)
         return field.bytes + header
     }
 
     private var graphByteCount: Int {
         initializers.reduce(graph.count) {
-            $0 + prefix($1.header, $1.tensor).count + $1.tensor.type.byteCount
+            $0 + prefix($1.header, $1.array).count + $1.array.byteCount
         }
     }
 
@@ -90,9 +96,9 @@ struct ONNXContents {
     func write(to sink: inout some ByteSink) throws {
         try sink.write(head)
         try sink.write(graph)
-        for (header, tensor) in initializers {
-            try sink.write(prefix(header, tensor))
-            try sink.write(0..<tensor.type.byteCount, of: .tensor(tensor))
+        for (header, array) in initializers {
+            try sink.write(prefix(header, array))
+            try sink.write(0..<array.byteCount, of: array)
         }
     }
 }

@@ -1,4 +1,5 @@
 // Nodes, tensors and types as ONNX's messages have them: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+import Protobuf
 import TensorEngine
 
 /// An operation of an ONNX graph, with one output.
@@ -78,15 +79,16 @@ enum ONNXType: Int {
 /// A tensor that is part of the file.
 struct ONNXInitializer {
     let name: String
-    let tensor: Tensor
+    let type: TensorType
+    let array: StateArray
 
     /// The fields of a TensorProto up to the elements' bytes, which follow.
     var header: [UInt8] {
         var message = ProtobufWriter()
-        if tensor.rank > 0 { message.packed(1, tensor.shape.dimensions) }
-        message.integer(2, ONNXType(tensor.dtype).rawValue)
+        if type.shape.rank > 0 { message.packed(1, type.shape.dimensions) }
+        message.integer(2, ONNXType(type.dtype).rawValue)
         message.string(8, name)
-        message.header(9, byteCount: tensor.type.byteCount)
+        message.header(9, byteCount: array.byteCount)
         return message.bytes
     }
 }

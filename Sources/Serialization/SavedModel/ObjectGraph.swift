@@ -1,6 +1,7 @@
 // The objects that `tf.saved_model.load` builds: modules with the variables of their paths, and the signature.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/saved_object_graph.proto and
 // trackable_object_graph.proto.
+import Protobuf
 import TensorEngine
 
 /// Objects by number; number 0 is the root.
@@ -26,7 +27,9 @@ struct ObjectGraph {
     init(_ parameters: [InferenceModel.Parameter]) {
         variables = parameters.map { number(of: $0.path, .variable($0)) }
         let signature = objects.count + 1
-        append(Object(kind: .signatures, children: [(ObjectGraph.signatureName, signature)]), "signatures", to: 0)
+        append(
+            Object(kind: .signatures, children: [(ObjectGraph.signatureName, signature)]), "signatures", to: 0
+        )
         objects.append(Object(kind: .signature))
     }
 
@@ -120,9 +123,9 @@ struct ObjectGraph {
         case .signatures: userObject("signature_map")
         case .variable(let parameter):
             saved.message(7) { variable in
-                variable.integer(1, TensorFlowType(parameter.tensor.dtype).rawValue)
+                variable.integer(1, TensorFlowType(parameter.type.dtype).rawValue)
                 variable.message(2) {
-                    TensorFlowType.encode(parameter.tensor.shape.dimensions, to: &$0)
+                    TensorFlowType.encode(parameter.type.shape.dimensions, to: &$0)
                 }
                 variable.bool(3, parameter.path.hasPrefix("params/"))
                 variable.string(6, parameter.path)

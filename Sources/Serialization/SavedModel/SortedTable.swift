@@ -1,5 +1,7 @@
 // leveldb's immutable table of sorted keys, which TensorFlow's tensor index is:
 // https://github.com/google/leveldb/blob/main/doc/table_format.md.
+import Hashing
+import Protobuf
 
 /// Builds a table from keys in ascending order. Blocks are not compressed.
 struct SortedTable {

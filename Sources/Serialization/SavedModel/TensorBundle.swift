@@ -1,23 +1,26 @@
 // TensorFlow's tensor bundle: a data file with the tensors' bytes one after the other, and an index of where each lies.
 // https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/tensor_bundle.proto
+import Hashing
+import Protobuf
 import TensorEngine
 
 /// Writes tensors to the data file as they come, and keeps of each only its entry of the index.
 struct TensorBundle<Data: ByteSink> {
-    private var data: Data
+    private(set) var data: Data
     private var offset = 0
     private var entries: [(key: [UInt8], value: [UInt8])] = []
 
     init(data: Data) { self.data = data }
 
-    mutating func append(_ name: String, _ tensor: Tensor) throws {
-        let array = StateArray.tensor(tensor)
+    mutating func append(_ name: String, _ parameter: InferenceModel.Parameter) throws {
         var checksum = CRC32C()
-        try array.withUnsafeBytes { checksum.update($0) }
-        try data.write(0..<array.byteCount, of: array)
+        try parameter.value.withUnsafeBytes {
+            checksum.update($0)
+            try data.write($0)
+        }
         append(
-            name, TensorFlowType(tensor.dtype), tensor.shape.dimensions, array.byteCount,
-            checksum.masked)
+            name, TensorFlowType(parameter.type.dtype), parameter.type.shape.dimensions,
+            parameter.type.byteCount, checksum.masked)
     }
 
     /// A scalar of type string: its length, the checksum of that, and then the bytes.

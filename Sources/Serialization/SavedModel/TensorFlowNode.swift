@@ -1,5 +1,6 @@
 // Nodes and functions as TensorFlow's messages have them: NodeDef, AttrValue, FunctionDef.
 // https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework
+import Protobuf
 import TensorEngine
 
 /// An operation of a TensorFlow graph or function.
@@ -15,7 +16,7 @@ struct TensorFlowNode {
         case integers([Int])
         case flag(Bool)
         case tensor(Tensor)
-        case strings([String])
+        case textTensor([String])
         case function(String)
     }
 
@@ -66,11 +67,11 @@ extension TensorFlowNode.Attribute {
                 proto.message(2) { TensorFlowType.encode(tensor.shape.dimensions, to: &$0) }
                 try proto.bytes(4, of: .tensor(tensor))
             }
-        case .strings(let strings):
+        case .textTensor(let texts):
             message.message(8) { proto in
                 proto.integer(1, TensorFlowType.string.rawValue)
-                proto.message(2) { TensorFlowType.encode([strings.count], to: &$0) }
-                for string in strings { proto.string(8, string) }
+                proto.message(2) { TensorFlowType.encode([texts.count], to: &$0) }
+                for text in texts { proto.string(8, text) }
             }
         }
     }

@@ -1,4 +1,5 @@
 // Element types and shapes as TensorFlow's messages have them.
+import Protobuf
 import TensorEngine
 
 /// An element type of TensorFlow, by its number in types.proto.

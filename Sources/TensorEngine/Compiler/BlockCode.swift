@@ -121,11 +121,24 @@ public struct BlockCode: Sendable {
         return narrowed(value, to)
     }
 
+    /// What all instructions but loads and stores cost, in simple operations.
+    var weight: Int {
+        instructions.reduce(0) {
+            $1.op == SPK_OP_LOAD || $1.op == SPK_OP_STORE || $1.op == SPK_OP_CONST
+                ? $0 : $0 + Int(spk_operation_weight(Int32($1.op.rawValue)))
+        }
+    }
+
     /// The instructions over at most `limit` real registers, or nil where that is not enough.
     func allocateRegisters(limit: Int) -> (code: [spk_instruction], count: Int)? {
         var lastUse = [Int](repeating: -1, count: registerCount)
         for (position, instruction) in instructions.enumerated() {
             for register in instruction.operands + instruction.results { lastUse[register.id] = position }
+        }
+        // By register: the first operand that it is stored to.
+        var target = [UInt16](repeating: 0, count: registerCount)
+        for instruction in instructions.reversed() where instruction.op == SPK_OP_STORE {
+            target[instruction.operands[0].id] = UInt16(instruction.integer) + 1
         }
         var real = [UInt16](repeating: 0, count: registerCount)
         var free: [UInt16] = []
@@ -156,7 +169,9 @@ public struct BlockCode: Sendable {
             encoded.lane = UInt8(instruction.lane.rawValue)
             func register(_ list: [Register], _ k: Int) -> UInt16 { k < list.count ? real[list[k].id] : 0 }
             encoded.dst = register(instruction.results, 0)
-            encoded.dst2 = register(instruction.results, 1)
+            encoded.dst2 =
+                instruction.results.count == 1
+                ? target[instruction.results[0].id] : register(instruction.results, 1)
             encoded.a = register(instruction.operands, 0)
             encoded.b = register(instruction.operands, 1)
             encoded.c = register(instruction.operands, 2)

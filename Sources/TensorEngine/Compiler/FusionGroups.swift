@@ -14,6 +14,21 @@ struct FusionGroups {
     /// The number of the group that each equation belongs to, -1 for views and kernels.
     let groupOfEquation: [Int]
 
+    /// The number of the group that each equation belongs to, ascending in time; -1 for views and kernels.
+    static func groups(of program: Program) -> [Int] { Assignment(program).groupOfEquation }
+
+    init(_ program: Program) {
+        let assignment = Assignment(program)
+        groupOfEquation = assignment.groupOfEquation
+        steps = Epilogues(program, assignment.steps, groupOfEquation).steps
+    }
+}
+
+/// Which equations run together, before products take the groups behind them.
+private struct Assignment {
+    let steps: [FusionGroups.Step]
+    let groupOfEquation: [Int]
+
     /// The most equations in a group: what fits the interpreter's registers in most cases, and keeps blocks in L1.
     private static let largestGroup = 48
 
@@ -51,7 +66,7 @@ struct FusionGroups {
                 let target: Int
                 if direct >= 0, direct > throughView, groups[direct].isElementwise,
                     groups[direct].shape == shape,
-                    groups[direct].equations.count < FusionGroups.largestGroup
+                    groups[direct].equations.count < Assignment.largestGroup
                 {
                     target = direct
                     groups[direct].equations.append(position)
@@ -65,9 +80,8 @@ struct FusionGroups {
         }
         let count = groups.count
         self.groupOfEquation = groupOfEquation.map { $0 < 0 ? -1 : count - 1 - $0 }
-        let inOrder = groups.reversed().map {
-            $0.isElementwise ? Step.elementwise($0.equations.reversed()) : .kernel($0.equations[0])
+        steps = groups.reversed().map {
+            $0.isElementwise ? .elementwise($0.equations.reversed()) : .kernel($0.equations[0])
         }
-        steps = Epilogues(program, inOrder, self.groupOfEquation).steps
     }
 }

@@ -16,6 +16,8 @@ struct Lowering {
     private var scalarSource: [Int]
     /// Values that must be in memory: read by another step, or through a view, or returned.
     private var isStored: [Bool]
+    /// The one equation that reads a variable, if there is just one.
+    private var onlyReader: [Int?]
     /// The first output that each variable is, -1 for none.
     private var outputIndex: [Int]
     /// Where the results go, by output.
@@ -37,6 +39,8 @@ struct Lowering {
         scalarSource = Array(repeating: -1, count: program.types.count)
         isStored = Array(repeating: false, count: program.types.count)
         outputIndex = Array(repeating: -1, count: program.types.count)
+        onlyReader = Array(repeating: nil, count: program.types.count)
+        var readerCount = [Int](repeating: 0, count: program.types.count)
 
         for (position, equation) in program.equations.enumerated() {
             for variable in equation.outputs { definition[variable.index] = position }
@@ -44,6 +48,8 @@ struct Lowering {
         for (position, equation) in program.equations.enumerated() {
             let group = groups.groupOfEquation[position]
             for variable in equation.inputs {
+                readerCount[variable.index] += 1
+                onlyReader[variable.index] = readerCount[variable.index] == 1 ? position : nil
                 let producer = definition[variable.index]
                 isStored[variable.index] =
                     isStored[variable.index] || group < 0 || producer < 0
@@ -136,16 +142,40 @@ struct Lowering {
         let equation = program.equations[position]
         builder.origin = StepOrigin(source: source, equations: [position])
         let inputs = try equation.inputs.map { try operand($0) }
-        let outputs = equation.outputs.map { makeResult($0) }
+        var outputs = equation.outputs.map { makeResult($0) }
         // Nothing to compute for an empty result.
         if outputs.allSatisfy({ $0.type.shape.elementCount == 0 }) { return }
         switch equation.primitive.lowering {
         case .kernel(let lower): try lower(&builder, inputs, outputs)
         case .contraction(let groups):
             let (lhs, rhs) = groups(inputs[0].type, inputs[1].type)
+            if let strides = transposedStrides(equation.outputs[0], lhs[0].count, lhs[1].count) {
+                outputs[0].layout.strides = strides
+                operands[equation.outputs[0].index] = outputs[0]
+            }
             builder.contract(inputs[0], lhs, inputs[1], rhs, to: outputs[0])
         case .elementwise, .view: break
         }
+    }
+
+    /// How a product is laid out whose only reader transposes it: so that the transposed value is dense. Nil where it is dense
+    /// itself, or where its columns would not be contiguous.
+    private func transposedStrides(_ product: Variable, _ batch: Int, _ rows: Int) -> [Int]? {
+        guard outputIndex[product.index] < 0, let reader = onlyReader[product.index],
+            let transpose = program.equations[reader].primitive as? Transpose,
+            program.type(of: product).dtype == .float32
+        else { return nil }
+        let shape = program.type(of: product).shape
+        let dense = program.type(of: program.equations[reader].outputs[0]).shape.denseStrides
+        var strides = shape.denseStrides
+        for (k, axis) in transpose.permutation.enumerated() { strides[axis] = dense[k] }
+        let candidate = Operand(
+            type: program.type(of: product), layout: Layout(base: -1, offset: 0, strides: strides))
+        let groups = [Array(0..<batch), Array(batch..<(batch + rows)), Array((batch + rows)..<shape.rank)]
+        let isPossible = (0..<max(batch, 1)).contains { split in
+            builder.strides(of: groups, split: split, in: candidate).map { $0[2] == 1 } ?? false
+        }
+        return isPossible ? strides : nil
     }
 
     /// Code for a group of elementwise equations: what it loads, and which values it stores, in the order of operands.
@@ -312,7 +342,7 @@ struct Lowering {
         gemm.product = Int32(product)
         if isKept {
             let target = makeResult(output)
-            gemm.c = target.kernelOperand(strides: [Int(gemm.m * gemm.n), Int(gemm.n), 1])
+            gemm.c = target.kernelOperand(strides: [Int(gemm.m * gemm.n), Int(gemm.n), 1, 0])
             writes.append(target)
         }
         builder.step(gemm, spk_run_gemm, reads: operands, writes: writes, replaceable: reused)

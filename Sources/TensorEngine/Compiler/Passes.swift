@@ -1,13 +1,15 @@
-// The passes of the compiler that turn a program into a smaller equal one.
+// The passes of the compiler that turn a program into an equal one that takes less time or memory.
 
 /// Program → Program, one after the other. In debug builds the result of each is verified.
 enum Pipeline {
     static let standard: [(name: String, pass: @Sendable (Program) throws -> Program)] = [
         ("inlinePrograms", inlinePrograms),
         ("removeIdentities", { removeIdentities($0) { $0 is StopGradient } }),
+        ("hoistOutOfLoops", hoistOutOfLoops),
         ("foldConstants", foldConstants),
         ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
         ("eliminateDeadCode", eliminateDeadCode),
+        ("recomputeCheapResults", recomputeCheapResults),
     ]
 
     static func run(_ program: Program) throws -> Program {
@@ -54,6 +56,42 @@ extension Program {
     }
     result.outputs = program.outputs.map { Variable(Int(replacement[$0.index])) }
     return result
+}
+
+/// Takes out of loops what need not be in them. Loops are recorded without it; here it is what only now is to be seen: the
+/// programs inside a body, such as one that is computed again in the backward pass, are in their places.
+@Sendable private func hoistOutOfLoops(_ program: Program) throws -> Program {
+    guard program.equations.contains(where: { $0.primitive is Scan || $0.primitive is While }) else {
+        return program
+    }
+    return try Trace.$current.withValue(nil) {
+        try Trace.record(program.inputTypes) { arguments in
+            let results = try program.evaluate(arguments) { primitive, operands in
+                switch primitive {
+                case let loop as Scan: try loop.optimized().applyHoisting(operands)
+                case let loop as While: try loop.optimized().applyHoisting(operands)
+                default: try primitive.run(operands)
+                }
+            }
+            return (results, ())
+        }.program
+    }
+}
+
+extension Scan {
+    fileprivate func optimized() throws -> Scan {
+        Scan(
+            body: try Pipeline.run(body), constantCount: constantCount, carryCount: carryCount,
+            length: length, isReverse: isReverse)
+    }
+}
+
+extension While {
+    fileprivate func optimized() throws -> While {
+        While(
+            condition: try Pipeline.run(condition), body: try Pipeline.run(body),
+            conditionConstantCount: conditionConstantCount, bodyConstantCount: bodyConstantCount)
+    }
 }
 
 /// Evaluates equations whose operands are all constants, where the result is small.

@@ -290,47 +290,79 @@ public struct PlanBuilder {
     mutating func contract(
         _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand
     ) {
-        var product = product(lhs, lhsGroups, rhs, rhsGroups)
-        let c = target.kernelOperand(strides: [Int(product.gemm.m * product.gemm.n), Int(product.gemm.n), 1])
+        let product = product(lhs, lhsGroups, rhs, rhsGroups, to: target)
         if lhs.type.dtype == .float32 {
-            product.gemm.c = c
             step(product.gemm, spk_run_gemm, reads: product.operands, writes: [target])
         } else {
             let gemm = product.gemm
             step(
                 spk_matmul_plain(
-                    batch: gemm.batch, m: gemm.m, n: gemm.n, k: gemm.k, a: gemm.a, b: gemm.b, c: c),
+                    batch: gemm.batch, m: gemm.m, n: gemm.n, k: gemm.k, a: gemm.a, b: gemm.b, c: gemm.c),
                 spk_run_matmul_plain, reads: product.operands, writes: [target])
         }
     }
 
-    /// The arguments of a product that is written nowhere yet, and its operands.
+    /// The arguments of a product, and its operands. Without a target it is written nowhere, and has one batch dimension.
     mutating func product(
-        _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]]
+        _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand? = nil
     ) -> (gemm: spk_gemm, operands: [Operand]) {
-        let (a, aStrides) = grouped(lhs, lhsGroups)
-        let (b, bStrides) = grouped(rhs, rhsGroups)
-        func size(_ operand: Operand, _ axes: [Int]) -> Int64 {
+        let (batch, rows) = (lhsGroups[0].count, lhsGroups[0].count + lhsGroups[1].count)
+        let targetGroups = target.map {
+            [Array(0..<batch), Array(batch..<rows), Array(rows..<$0.type.shape.rank)]
+        }
+        // Two batch dimensions where that saves copies: heads side by side in each member.
+        var split = 0
+        if let target, let targetGroups, lhs.type.dtype == .float32 {
+            func lies(_ operand: Operand, _ groups: [[Int]], _ split: Int) -> Bool {
+                strides(of: groups, split: split, in: operand) != nil
+            }
+            func score(_ split: Int) -> Int {
+                (lies(lhs, lhsGroups, split) ? 1 : 0) + (lies(rhs, rhsGroups, split) ? 1 : 0)
+            }
+            let possible = (0..<max(batch, 1)).filter { lies(target, targetGroups, $0) }
+            split = possible.max { (score($0), -$0) < (score($1), -$1) } ?? 0
+        }
+        let (a, aStrides) = grouped(lhs, lhsGroups, split: split)
+        let (b, bStrides) = grouped(rhs, rhsGroups, split: split)
+        func size(_ operand: Operand, _ axes: some Sequence<Int>) -> Int64 {
             Int64(axes.reduce(1) { $0 * operand.type.shape[$1] })
+        }
+        var c = spk_operand()
+        c.slot = -1
+        if let target, let targetGroups, let strides = strides(of: targetGroups, split: split, in: target) {
+            c = target.kernelOperand(strides: strides)
+            // Columns are contiguous, whatever one column's stride is called.
+            c.strides.2 = 1
         }
         var none = spk_operand()
         none.slot = -1
         let gemm = spk_gemm(
             batch: size(lhs, lhsGroups[0]), m: size(lhs, lhsGroups[1]), n: size(rhs, rhsGroups[2]),
-            k: size(lhs, lhsGroups[2]), a: a.kernelOperand(strides: aStrides),
-            b: b.kernelOperand(strides: bStrides), init: none, c: none, epilogue: nil, product: 0)
+            k: size(lhs, lhsGroups[2]), batch_inner: split == 0 ? 1 : size(lhs, lhsGroups[0][split...]),
+            a: a.kernelOperand(strides: aStrides), b: b.kernelOperand(strides: bStrides), init: none, c: c,
+            epilogue: nil, product: 0)
         return (gemm, [a, b])
     }
 
+    /// The strides of groups of dimensions, each taken as one; with a split the first group as two: its first `split`
+    /// dimensions, and the others behind all groups. Nil where a group is not one run.
+    func strides(of groups: [[Int]], split: Int, in operand: Operand) -> [Int]? {
+        let (outer, inner) =
+            split == 0 ? (groups[0], []) : (Array(groups[0][..<split]), Array(groups[0][split...]))
+        let strides = ([outer] + groups.dropFirst() + [inner]).map { stride(of: $0, in: operand) }
+        return strides.allSatisfy { $0 != nil } ? strides.map { $0 ?? 0 } : nil
+    }
+
     /// The operand with each group of dimensions as one stride: as it lies, or copied where a group is not one run.
-    private mutating func grouped(_ operand: Operand, _ groups: [[Int]]) -> (Operand, [Int]) {
-        let strides = groups.map { stride(of: $0, in: operand) }
-        if strides.allSatisfy({ $0 != nil }) { return (operand, strides.map { $0 ?? 0 }) }
+    private mutating func grouped(_ operand: Operand, _ groups: [[Int]], split: Int) -> (Operand, [Int]) {
+        if let strides = strides(of: groups, split: split, in: operand) { return (operand, strides) }
         let copied = temporary(
             TensorType(operand.type.dtype, operand.permuted(groups.flatMap { $0 }).type.shape))
         copy(operand.permuted(groups.flatMap { $0 }), to: copied)
-        let sizes = groups.map { $0.reduce(1) { $0 * operand.type.shape[$1] } }
-        return (copied, [sizes[1] * sizes[2], sizes[2], 1])
+        func size(_ axes: some Sequence<Int>) -> Int { axes.reduce(1) { $0 * operand.type.shape[$1] } }
+        let matrix = size(groups[1]) * size(groups[2])
+        let inner = size(groups[0][split...]) * matrix
+        return (copied, [split == 0 ? matrix : inner, size(groups[2]), 1, matrix])
     }
 
     /// The stride of a group of dimensions taken as one, or nil if they are not one run.

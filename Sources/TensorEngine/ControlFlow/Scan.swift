@@ -82,7 +82,9 @@ struct Scan: Primitive {
             case .operand(let k) where k < constantCount: constants.append(primals[k])
             case .operand(let k): slices.append(primals[k])
             case .invariant: if let value = invariants.next() { constants.append(value) }
+            case .output(let k): slices.append(outputs[k])
             case .stacked: if let value = stacked.next() { slices.append(value) }
+            case .recomputed: break
             }
         }
         let activeCarries = carries.filter { isActive[$0] }
@@ -114,55 +116,99 @@ struct Scan: Primitive {
         func zeros(_ type: TensorType) throws -> Tensor { try full(type.shape, 0, dtype: type.dtype) }
 
         let carried = try carries.map { try cotangents[$0 - constantCount] ?? zeros(types[$0]) }
-        let sums = try linearConstants.map { try zeros(types[$0]) }
         let given = stackedOutputs.filter { cotangents[$0] != nil }
-        let slices = given.compactMap { cotangents[$0] }
+        let slices = knownSequences + given.compactMap { cotangents[$0] }
 
+        // Inputs: known constants, carry, known slices, cotangents of slices. Outputs: carry, linear slices, and what an
+        // iteration contributes to the linear constants.
         let inputTypes =
-            knownConstants.map(\.type) + carried.map(\.type) + sums.map(\.type)
+            knownConstants.map(\.type) + carried.map(\.type)
             + sequences.filter { !operands[$0].isLinear }.map { types[$0] }
             + given.map { body.outputTypes[$0] }
         let transposed = try Trace.record(inputTypes) { leaves in
             var rest = leaves.makeIterator()
-            func take(_ count: Int) -> [Tensor] { (0..<count).compactMap { _ in rest.next() } }
-            let constants = take(knownConstants.count)
-            let carry = take(carryCount)
-            let sums = take(linearConstants.count)
-            let known = take(knownSequences.count)
-            let incoming = take(given.count)
-
             var arguments = [Tensor?](repeating: nil, count: types.count)
-            for (k, value) in zip((0..<constantCount).filter({ !operands[$0].isLinear }), constants) {
-                arguments[k] = value
-            }
-            for (k, value) in zip(sequences.filter({ !operands[$0].isLinear }), known) {
-                arguments[k] = value
-            }
             var outgoing = [Tensor?](repeating: nil, count: body.outputs.count)
-            for (k, value) in carry.enumerated() { outgoing[k] = value }
-            for (k, value) in zip(given, incoming) { outgoing[k] = value }
+            for k in 0..<constantCount where !operands[k].isLinear { arguments[k] = rest.next() }
+            for k in 0..<carryCount { outgoing[k] = rest.next() }
+            for k in sequences where !operands[k].isLinear { arguments[k] = rest.next() }
+            for k in given { outgoing[k] = rest.next() }
             let results = try body.transpose(arguments, outgoing)
-            let newCarry = try carries.map { try results[$0] ?? zeros(types[$0]) }
-            let newSums = try zip(linearConstants, sums).map { try sum($1, results[$0]) ?? $1 }
-            return (
-                newCarry + newSums + (try linearSequences.map { try results[$0] ?? zeros(types[$0]) }), ()
-            )
+            let contributions = linearConstants.map { results[$0] }
+            let others = try (Array(carries) + linearSequences).map { try results[$0] ?? zeros(types[$0]) }
+            return (others + contributions.compactMap { $0 }, contributions.map { $0 != nil })
         }
-        let reversed = Scan(
-            body: transposed.program, constantCount: knownConstants.count,
-            carryCount: carryCount + linearConstants.count, length: length, isReverse: !isReverse)
-        let results = try apply(reversed, knownConstants + carried + sums + knownSequences + slices)
+        let loop = Scan(
+            body: transposed.program, constantCount: knownConstants.count, carryCount: carryCount,
+            length: length, isReverse: !isReverse)
+        let (results, sums) = try loop.summing(
+            last: transposed.extra.count { $0 }, knownConstants + carried + slices)
         var contributions = [Tensor?](repeating: nil, count: operands.count)
         for k in 0..<carryCount where operands[constantCount + k].isLinear {
             contributions[constantCount + k] = results[k]
         }
-        for (k, constant) in linearConstants.enumerated() {
-            contributions[constant] = results[carryCount + k]
-        }
         for (k, sequence) in linearSequences.enumerated() {
-            contributions[sequence] = results[carryCount + linearConstants.count + k]
+            contributions[sequence] = results[carryCount + k]
+        }
+        var remaining = sums.makeIterator()
+        for (constant, hasSum) in zip(linearConstants, transposed.extra) where hasSum {
+            contributions[constant] = remaining.next()
         }
         return contributions
+    }
+
+    /// Runs the loop with the last `count` outputs of its body summed over the iterations instead of stacked.
+    private func summing(last count: Int, _ operands: [Tensor]) throws -> (results: [Tensor], sums: [Tensor])
+    {
+        let summed = Array(body.outputs.suffix(count))
+        let kept = Array(body.outputs.dropLast(count))
+        var isConstant = [Bool](repeating: false, count: body.types.count)
+        var isStacked = isConstant
+        for variable in body.inputs[..<constantCount] { isConstant[variable.index] = true }
+        for (variable, _) in body.constants { isConstant[variable.index] = true }
+        for equation in body.equations where equation.inputs.allSatisfy({ isConstant[$0.index] }) {
+            for variable in equation.outputs { isConstant[variable.index] = true }
+        }
+        for variable in body.inputs[sequences] + kept.dropFirst(carryCount) {
+            isStacked[variable.index] = true
+        }
+        let plan = LoopSums(body, of: summed, isConstant: isConstant, isStacked: isStacked)
+
+        // The running sums are further carries, behind the others.
+        var program = body
+        var totals: [Variable] = []
+        var next: [Variable] = []
+        for variable in plan.accumulated {
+            let total = program.makeVariable(body.type(of: variable))
+            let sum = program.makeVariable(body.type(of: variable))
+            program.equations.append(
+                Equation(primitive: Binary.add, inputs: [total, variable], outputs: [sum], path: ""))
+            totals.append(total)
+            next.append(sum)
+        }
+        program.inputs.insert(contentsOf: totals, at: sequences.lowerBound)
+        program.outputs = kept[..<carryCount] + next + kept[carryCount...] + plan.stacked
+        let start = try totals.map {
+            try zeros(program.type(of: $0).shape, dtype: program.type(of: $0).dtype)
+        }
+        let loop = Scan(
+            body: eliminateDeadCode(program), constantCount: constantCount,
+            carryCount: carryCount + totals.count,
+            length: length, isReverse: isReverse)
+        let results = try apply(
+            loop, operands[..<sequences.lowerBound] + start + operands[sequences.lowerBound...])
+        let running = results[carryCount..<(carryCount + totals.count)]
+        let others = Array(results[..<carryCount] + results[(carryCount + totals.count)...])
+
+        var stacked: [Variable: Tensor] = [:]
+        for k in sequences { stacked[body.inputs[k]] = operands[k] }
+        for (variable, value) in zip(kept + plan.stacked, others).dropFirst(carryCount) {
+            stacked[variable] = value
+        }
+        let sums = try plan.sums(
+            of: summed, accumulated: Dictionary(uniqueKeysWithValues: zip(plan.accumulated, running))
+        ) { try Program.defined(stacked[$0], $0) }
+        return (Array(others.prefix(kept.count)), sums)
     }
 
     // MARK: Vectorisation
@@ -306,107 +352,6 @@ extension TensorType {
     }
 }
 
-// MARK: - The derivative of an iteration
-
-/// A loop's body, linearised: the forward part with its residuals as further results, and the linear part.
-private struct LinearizedBody {
-    /// Where a value that the linear part reads comes from.
-    enum Residual {
-        /// It is an operand of the loop.
-        case operand(Int)
-        /// It depends on the loop's constants alone, and is computed before it.
-        case invariant
-        /// The forward loop stacks it.
-        case stacked
-    }
-
-    /// The body's outputs, then the stacked residuals.
-    let forward: Program
-    /// From the constants to the invariant residuals.
-    let invariants: Program
-    let residuals: [Residual]
-    let isActiveOutput: [Bool]
-    /// Inputs: residuals, then the tangents of active constants, carries and slices.
-    private let linear: Program
-    private let activeConstantCount: Int
-    private let activeCarryCount: Int
-    private let outputTypes: [TensorType]
-    /// By residual: whether it is the same in each iteration.
-    private let isConstantResidual: [Bool]
-
-    init(_ body: Program, constantCount: Int, carryCount: Int, isActive: [Bool]) throws {
-        let recorded = try Trace.record(body.inputTypes) { leaves in
-            let linearization = try Linearization(body, at: leaves, isActive: isActive)
-            return (linearization.outputs + linearization.residuals, linearization)
-        }
-        let program = recorded.program
-        linear = recorded.extra.linear
-        isActiveOutput = recorded.extra.isActiveOutput
-        activeConstantCount = isActive[..<constantCount].count { $0 }
-        activeCarryCount = isActive[constantCount..<(constantCount + carryCount)].count { $0 }
-        outputTypes = body.outputTypes
-
-        var isInvariant = [Bool](repeating: false, count: program.types.count)
-        for variable in program.inputs[..<constantCount] { isInvariant[variable.index] = true }
-        for (variable, _) in program.constants { isInvariant[variable.index] = true }
-        for equation in program.equations where equation.inputs.allSatisfy({ isInvariant[$0.index] }) {
-            for variable in equation.outputs { isInvariant[variable.index] = true }
-        }
-        var operandOf: [Variable: Int] = [:]
-        for (k, variable) in program.inputs.enumerated() { operandOf[variable] = k }
-        let carries = constantCount..<(constantCount + carryCount)
-        var forward = program
-        var invariants = program
-        forward.outputs = Array(program.outputs[..<body.outputs.count])
-        invariants.inputs = Array(program.inputs[..<constantCount])
-        invariants.outputs = []
-        residuals = program.outputs[body.outputs.count...].map { variable in
-            if let operand = operandOf[variable], !carries.contains(operand) { return .operand(operand) }
-            if isInvariant[variable.index] {
-                invariants.outputs.append(variable)
-                return .invariant
-            }
-            forward.outputs.append(variable)
-            return .stacked
-        }
-        self.forward = forward
-        self.invariants = eliminateDeadCode(invariants)
-        isConstantResidual = residuals.map { residual in
-            switch residual {
-            case .operand(let operand): operand < constantCount
-            case .invariant: true
-            case .stacked: false
-            }
-        }
-    }
-
-    /// The linear part as a loop's body: constants (residuals, then tangents), tangents of the carry, slices (residuals, then
-    /// tangents). Gives the tangents of the outputs that are to have one.
-    func linearBody(hasTangent: [Bool]) throws -> Program {
-        let types = linear.inputTypes
-        let residualTypes = types[..<residuals.count]
-        let tangentTypes = types[residuals.count...]
-        let constants = zip(residualTypes, isConstantResidual).filter { $0.1 }.map { $0.0 }
-        let slices = zip(residualTypes, isConstantResidual).filter { !$0.1 }.map { $0.0 }
-        let leading = activeConstantCount + activeCarryCount
-        let inputTypes = constants + tangentTypes.prefix(leading) + slices + tangentTypes.dropFirst(leading)
-        return try Trace.record(inputTypes) { leaves in
-            var constantLeaves = leaves[..<constants.count].makeIterator()
-            let leadingTangents = leaves[constants.count...].prefix(leading)
-            var sliceLeaves = leaves[(constants.count + leading)...].prefix(slices.count).makeIterator()
-            let trailingTangents = leaves[(constants.count + leading + slices.count)...]
-            let values = isConstantResidual.compactMap { $0 ? constantLeaves.next() : sliceLeaves.next() }
-            var results = try linear.evaluate(values + leadingTangents + trailingTangents).makeIterator()
-            let tangents = isActiveOutput.map { $0 ? results.next() : nil }
-            let outputs = try zip(hasTangent.indices, tangents).compactMap { k, tangent -> Tensor? in
-                guard hasTangent[k] else { return nil }
-                return try tangent ?? full(outputTypes[k].shape, 0, dtype: outputTypes[k].dtype)
-            }
-            return (outputs, ())
-        }.program
-    }
-}
-
 // MARK: - The functions
 
 /// A loop over the leading axis of `sequences` (lax.scan): `body` takes the carry and one slice, and returns the carry for
@@ -465,7 +410,7 @@ private func scan<Carry: TensorTree, Slices: TensorTree, Results: TensorTree>(
     let loop = Scan(
         body: program, constantCount: recorded.captures.count, carryCount: start.count, length: length,
         isReverse: reverse)
-    let results = try apply(loop, recorded.captures + start + slices)
+    let results = try loop.applyHoisting(recorded.captures + start + slices)
     return (
         try recorded.extra.0.replacingLeaves(Array(results[..<start.count])),
         try recorded.extra.1.replacingLeaves(Array(results[start.count...]))

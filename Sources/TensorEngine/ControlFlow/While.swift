@@ -220,5 +220,6 @@ public func whileLoop<Value: TensorTree>(
     let loop = While(
         condition: constantsFirst(test.program), body: constantsFirst(step.program),
         conditionConstantCount: test.captures.count, bodyConstantCount: step.captures.count)
-    return try step.extra.replacingLeaves(try apply(loop, test.captures + step.captures + start))
+    return try step.extra.replacingLeaves(
+        try loop.applyHoisting(test.captures + step.captures + start))
 }

@@ -125,26 +125,34 @@ extension Program {
             for (variable, result) in zip(equation.outputs, results) { values[variable.index] = result }
         }
 
-        var accumulated = [Tensor?](repeating: nil, count: types.count)
+        var accumulated = [CotangentSum](repeating: CotangentSum(), count: types.count)
         for (variable, cotangent) in zip(outputs, cotangents) where isLinear[variable.index] {
-            accumulated[variable.index] = try sum(accumulated[variable.index], cotangent)
+            try accumulated[variable.index].add(cotangent)
         }
         for equation in equations.reversed() where isLinear[equation.outputs[0].index] {
-            let results = equation.outputs.map { accumulated[$0.index] }
-            guard results.contains(where: { $0 != nil }) else { continue }
-            let operands = try equation.inputs.map { variable -> LinearOperand in
-                isLinear[variable.index]
-                    ? .linear(type(of: variable))
-                    : .known(try Program.defined(values[variable.index], variable))
-            }
-            let contributions = try ModulePath.$current.withValue(equation.path) {
-                try equation.primitive.transpose(results, operands)
-            }
-            for (variable, contribution) in zip(equation.inputs, contributions) where isLinear[variable.index]
-            {
-                accumulated[variable.index] = try sum(accumulated[variable.index], contribution)
+            try ModulePath.$current.withValue(equation.path) {
+                let results = try equation.outputs.map {
+                    try accumulated[$0.index].value(type(of: $0))
+                }
+                guard results.contains(where: { $0 != nil }) else { return }
+                if let slice = equation.primitive as? Slice, let cotangent = results[0] {
+                    accumulated[equation.inputs[0].index].add(cotangent, of: slice)
+                    return
+                }
+                let operands = try equation.inputs.map { variable -> LinearOperand in
+                    isLinear[variable.index]
+                        ? .linear(type(of: variable))
+                        : .known(try Program.defined(values[variable.index], variable))
+                }
+                let contributions = try equation.primitive.transpose(results, operands)
+                for (variable, contribution) in zip(equation.inputs, contributions)
+                where isLinear[variable.index] {
+                    try accumulated[variable.index].add(contribution)
+                }
             }
         }
-        return zip(inputs, arguments).map { $1 == nil ? accumulated[$0.index] : nil }
+        return try zip(inputs, arguments).map { variable, argument in
+            argument == nil ? try accumulated[variable.index].value(type(of: variable)) : nil
+        }
     }
 }

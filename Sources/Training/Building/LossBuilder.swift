@@ -14,7 +14,9 @@ enum LossBuilder {
         return { try mean(each($0, $1)) }
     }
 
-    static let table = BuildTable<Arguments, BatchScore>([classifications, distributions, regressions])
+    static let table = BuildTable<Arguments, BatchScore>([
+        classifications, distributions, comparisons, regressions,
+    ])
 
     private static let classifications: [Builder<Arguments, BatchScore>] = [
         .init("softmax_cross_entropy_with_integer_labels") { _ in
@@ -53,6 +55,23 @@ enum LossBuilder {
         .init("kl_divergence") { _ in { try klDivergence($0, $1) } },
         .init("kl_divergence_with_log_targets") { _ in { try klDivergenceWithLogTargets($0, $1) } },
         .init("convex_kl_divergence") { _ in { try convexKLDivergence($0, $1) } },
+    ]
+
+    private static let comparisons: [Builder<Arguments, BatchScore>] = [
+        .init("ranking_softmax_loss") { _ in { try rankingSoftmaxLoss($0, $1) } },
+        .init("ctc_loss") { a in
+            let blank = try a.integer("blank_id")
+            return { logits, labels in
+                // Every frame counts; labels end where blanks begin.
+                let frames = try zeros(Shape(logits.shape.dropLast()), dtype: logits.dtype)
+                let padding = try equal(labels, blank).astype(logits.dtype)
+                return try ctcLoss(logits, frames, labels, padding, blank: blank)
+            }
+        },
+        .init("ntxent") { a in
+            let temperature = try a.number("temperature")
+            return { try ntxent($0, $1, temperature: temperature) }
+        },
     ]
 
     private static let regressions: [Builder<Arguments, BatchScore>] = [

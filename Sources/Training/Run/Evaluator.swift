@@ -5,7 +5,7 @@ import Optax
 import OrderedCollections
 import TensorEngine
 
-/// Evaluates states on the validation data: over all its rows, whatever the batches.
+/// Evaluates states on held-out data: over all its rows, whatever the batches.
 final class Evaluator {
     private let source: BatchSource
     private let names: [String]
@@ -20,24 +20,29 @@ final class Evaluator {
     private static let smallestBatch = 512
     private static let largestBatchElements = 1 << 18
 
-    init(_ spec: JobSpec, _ data: BatchSource, state: TrainState, programs: TrainingPrograms) {
+    /// - Parameters:
+    ///   - name: what the data is, "validation" or "test": the first part of the values' names.
+    ///   - maximumBatches: of the training's size; all of the data if nil.
+    init(
+        _ name: String, _ spec: JobSpec, _ data: BatchSource, maximumBatches: Int?, state: TrainState,
+        programs: TrainingPrograms
+    ) {
         // A token becomes a vector in each layer, so batches of them stay as training has them.
         let fitting =
             data.data.inputs.isInteger
             ? data.batchSize : Evaluator.largestBatchElements / max(1, data.data.inputs.width)
         let rows = max(data.batchSize, min(Evaluator.smallestBatch, fitting, data.data.rows))
         source = BatchSource(data: data.data, batchSize: rows, dropRemainder: false)
-        names = spec.evaluationMetricNames
+        names = spec.evaluationMetricNames(name)
         metrics = programs.metrics
-        // max_batches counts batches of the training's size.
         let allowed =
-            spec.evaluation?.maxBatches.map { max(1, ($0 * data.batchSize + rows - 1) / rows) } ?? Int.max
+            maximumBatches.map { max(1, ($0 * data.batchSize + rows - 1) / rows) } ?? Int.max
         batches = min(source.batchesPerEpoch, allowed)
         stateTypes = state.leaves.map(\.type)
         makeProgram = { rows in try programs.evaluation(state: state, rows: rows) }
     }
 
-    /// The validation values by name, such as `validation/accuracy`.
+    /// The values by name, such as `validation/accuracy`.
     ///
     /// - Parameter copyState: copies leaf `k` of the state into the given memory.
     func evaluate(copyState: (Int, UnsafeMutableRawBufferPointer) -> Void) throws -> OrderedDictionary<

@@ -37,6 +37,10 @@ struct Initialization {
     /// - Throws: `SpecErrors` naming the values that are missing, that nothing takes, or that have another shape or type.
     func applied(to state: TrainState) throws -> TrainState {
         var given: [String: StateDict] = [:]
+        var parameters: Set<String> = []
+        Initialization.collect(file["params"] ?? .none, "") { path, _ in
+            parameters.insert(String(path.dropFirst()))
+        }
         for part in spec.load {
             guard let value = file[part] else {
                 throw Initialization.problem(
@@ -45,8 +49,11 @@ struct Initialization {
             }
             Initialization.collect(value, part) { path, value in
                 // Rules are about the paths inside of a part, as those of masks are.
-                let inner = path.dropFirst(part.count + 1)
-                given[inner.isEmpty ? part : part + "/" + spec.renamed(String(inner))] = value
+                let inner = String(path.dropFirst(part.count + 1))
+                let renamed =
+                    part == "opt_state"
+                    ? spec.renamedInState(inner, parameters: parameters) : spec.renamed(inner)
+                given[inner.isEmpty ? part : part + "/" + renamed] = value
             }
         }
         var missing: [String] = []

@@ -39,12 +39,8 @@ package struct Inspection: Sendable {
     package init(_ json: JSONValue, files: [String: String]) throws {
         let spec = try JobSpec.decode(json)
         let shape = try DataShape(spec) { (reference) throws(DatasetError) in
-            guard let path = files[reference.name] else {
-                throw DatasetError("no file was given for the dataset \(reference.name)")
-            }
-            let format = try DatasetFile.format(
-                ofFileAt: path, mediaType: path.hasSuffix(".txt") ? "text/plain" : nil)
-            return try DatasetFile(path: path, format: format).inspect()
+            let location = try Inspection.location(of: reference, files)
+            return try DatasetFile(path: location.path, format: location.format).inspect()
         }
         let programs = try TrainingPrograms(spec, BatchTypes(shape))
         let rows = min(spec.data.batchSize, shape.trainRows)
@@ -58,5 +54,17 @@ package struct Inspection: Sendable {
         executable = try Executable(step.program, carry: step.carry)
         inputNames =
             state.tree.leavesWithPaths().map(\.path) + ["training key", "batch inputs", "batch targets"]
+    }
+
+    /// The file that was given for a dataset.
+    static func location(
+        of reference: DatasetReference, _ files: [String: String]
+    ) throws(DatasetError) -> DatasetLocation {
+        guard let path = files[reference.name] else {
+            throw DatasetError("no file was given for the dataset \(reference.name)")
+        }
+        let format = try DatasetFile.format(
+            ofFileAt: path, mediaType: path.hasSuffix(".txt") ? "text/plain" : nil)
+        return DatasetLocation(path: path, format: format)
     }
 }

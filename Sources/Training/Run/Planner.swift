@@ -50,7 +50,12 @@ enum Planner {
         let params = state.params.leaves
         let stateBytes = state.leaves.reduce(0) { $0 + $1.type.byteCount }
         let schedule = RunSchedule(spec, batchesPerEpoch: shape.batchesPerEpoch)
-        let memory = baseMemoryBytes + 2 * stateBytes + executable.arenaByteCount + 2 * shape.byteCount
+        // Copies that callbacks keep, and one more while they are written.
+        let copies =
+            2 * (NaNGuard.keepsStates(spec.callbacks) ? 2 : 0)
+            + (EarlyStopping.keepsStates(spec.callbacks) ? 2 : 0)
+        let memory =
+            baseMemoryBytes + (2 + copies) * stateBytes + executable.arenaByteCount + 2 * shape.byteCount
         if let limit = spec.budget.memoryBytes, memory > limit {
             throw SpecErrors(problems: [
                 SpecProblem(
@@ -83,6 +88,28 @@ enum Planner {
             "[" + (["batch"] + dimensions.map(String.init)).joined(separator: ", ") + "]"
         }
         let dimensions = Array(output.shape.dimensions.dropFirst())
+        switch spec.targetKind {
+        case .groups:
+            guard dimensions.count == 1, shape.targetShape.isEmpty else {
+                throw mismatch(
+                    "\(spec.loss.name) compares embeddings [batch, features] by one label a row; the output is \(text(dimensions)) and the target \(text(shape.targetShape))"
+                )
+            }
+            return
+        case .labelSequences:
+            guard dimensions.count == 2, shape.targetShape.count == 1 else {
+                throw mismatch(
+                    "\(spec.loss.name) compares logits [batch, frames, classes] with labels [batch, length]; the output is \(text(dimensions)) and the target \(text(shape.targetShape))"
+                )
+            }
+            if let classes = shape.classes, dimensions[1] < classes {
+                throw mismatch(
+                    "the output is \(text(dimensions)), one logit a class, and the labels are below \(classes); make the last layer's features \(classes)"
+                )
+            }
+            return
+        case .classes, .values, .either: break
+        }
         if shape.targetIsInteger {
             let width = dimensions.last ?? 0
             guard dimensions.dropLast() == shape.targetShape[...] else {

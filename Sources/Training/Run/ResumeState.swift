@@ -6,7 +6,7 @@ import Serialization
 
 /// The contents of `resume.msgpack`. The data position follows from the number of finished steps, and every random key from the
 /// spec's seed and that number; they are written out all the same, so that a file says by itself where it stands.
-struct ResumeState: Sendable, Equatable {
+struct ResumeState: Sendable {
     var finishedSteps: Int
     var epoch: Int
     var batchInEpoch: Int
@@ -14,6 +14,8 @@ struct ResumeState: Sendable, Equatable {
     /// Seconds of training so far; counted only where the spec limits them, since it differs from run to run.
     var elapsedSeconds: Double?
     var transforms: [FittedTransform]
+    /// What the callbacks remember; nil for nothing.
+    var callbacks: StateDict?
     /// Of the effective spec, so that a file cannot continue another run.
     var specDigest: String
 
@@ -29,12 +31,13 @@ struct ResumeState: Sendable, Equatable {
             .init("seed", .int(Int64(seed))),
             .init("elapsed_seconds", elapsedSeconds.map(StateDict.float) ?? .none),
             .init("transforms", .list(transforms.map { .string($0.json.serialized()) })),
+            .init("callbacks", callbacks ?? .none),
         ])
     }
 
     init(
         finishedSteps: Int, epoch: Int, batchInEpoch: Int, seed: Int, elapsedSeconds: Double?,
-        transforms: [FittedTransform], specDigest: String
+        transforms: [FittedTransform], callbacks: StateDict?, specDigest: String
     ) {
         self.finishedSteps = finishedSteps
         self.epoch = epoch
@@ -42,6 +45,7 @@ struct ResumeState: Sendable, Equatable {
         self.seed = seed
         self.elapsedSeconds = elapsedSeconds
         self.transforms = transforms
+        self.callbacks = callbacks
         self.specDigest = specDigest
     }
 
@@ -58,6 +62,19 @@ struct ResumeState: Sendable, Equatable {
         guard state["spec_digest"]?.stringValue == specDigest else {
             throw ResumeState.corrupt("it belongs to another spec")
         }
+        let transforms = try ResumeState.transforms(of: state)
+        finishedSteps = try integer("finished_steps")
+        epoch = try integer("epoch")
+        batchInEpoch = try integer("batch_in_epoch")
+        seed = try integer("seed")
+        elapsedSeconds = state["elapsed_seconds"]?.doubleValue
+        self.transforms = transforms
+        callbacks = state["callbacks"].flatMap { $0.entries == nil ? nil : $0 }
+        self.specDigest = specDigest
+    }
+
+    /// What the transforms of a run have learned.
+    static func transforms(of state: StateDict) throws(TrainingFailure) -> [FittedTransform] {
         var transforms: [FittedTransform] = []
         for entry in state["transforms"]?.entries?.map(\.value) ?? state["transforms"]?.listValue ?? [] {
             guard let text = entry.stringValue, let json = try? JSONValue(parsing: Array(text.utf8)),
@@ -65,16 +82,10 @@ struct ResumeState: Sendable, Equatable {
             else { throw ResumeState.corrupt("a transform that cannot be read") }
             transforms.append(transform)
         }
-        finishedSteps = try integer("finished_steps")
-        epoch = try integer("epoch")
-        batchInEpoch = try integer("batch_in_epoch")
-        seed = try integer("seed")
-        elapsedSeconds = state["elapsed_seconds"]?.doubleValue
-        self.transforms = transforms
-        self.specDigest = specDigest
+        return transforms
     }
 
-    private static func corrupt(_ detail: String) -> TrainingFailure {
+    static func corrupt(_ detail: String) -> TrainingFailure {
         TrainingFailure(code: .checkpointCorrupt, detail: "resume.msgpack: \(detail)", isRetryable: false)
     }
 }

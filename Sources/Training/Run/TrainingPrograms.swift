@@ -3,17 +3,20 @@ import Datasets
 import JobSpec
 import Linen
 import Optax
+import Serialization
 import TensorEngine
 
 /// What a spec trains, built from its model, loss, metrics and optimizer.
 struct TrainingPrograms {
     private let spec: JobSpec
-    private let model: Model
+    let model: Model
     private let loss: BatchScore
     /// In the order of the spec.
     let metrics: [Metric]
     private let optimizer: GradientTransformation
     private let augmentation: Augmentation
+    /// Whether a step whose loss or gradients are not finite changes nothing but the number of steps.
+    let skipsBadSteps: Bool
     let types: BatchTypes
 
     /// Sown by models whose loss is not only about their output, such as a variational autoencoder: added to the loss.
@@ -25,7 +28,9 @@ struct TrainingPrograms {
         model = try ModelBuilder(vocabulary: types.vocabulary).model(spec.model)
         loss = try LossBuilder.loss(spec.loss)
         metrics = try spec.metrics.map(MetricBuilder.metric)
-        optimizer = try OptimizerBuilder.transformation(spec.optimizer)
+        optimizer = try PlateauScale.scaled(
+            OptimizerBuilder.transformation(spec.optimizer), spec.callbacks)
+        skipsBadSteps = NaNGuard.skipsSteps(spec.callbacks)
         augmentation = try Augmentation(spec.data.transforms)
     }
 
@@ -81,32 +86,66 @@ struct TrainingPrograms {
     /// The variables that are judged: schedule-free optimizers train elsewhere than at the average they have found.
     private func evaluatedVariables(of state: TrainState) throws -> FrozenDict {
         var variables = variables(of: state)
-        if spec.optimizer.name.hasPrefix("schedule_free"), state.optState["z"] != nil {
-            variables["params"] = try scheduleFreeEvaluationParams(state.optState, .dictionary(state.params))
+        let optimizerState = PlateauScale.optimizerState(state.optState, spec.callbacks)
+        if evaluatesAtAverage, optimizerState["z"] != nil {
+            variables["params"] = try scheduleFreeEvaluationParams(optimizerState, .dictionary(state.params))
         }
         return variables
+    }
+
+    private var evaluatesAtAverage: Bool { spec.optimizer.name.hasPrefix("schedule_free") }
+
+    /// The variables that the model of a checkpoint is used with, by their paths, in the order of `template`'s leaves. They stay in the
+    /// file, unless they have to be computed from it.
+    ///
+    /// - Parameter file: a TrainState, as Flax or a run has written it.
+    /// - Throws: `SpecErrors` (checkpoint_incompatible) where it is another model's.
+    func evaluatedParameters(
+        of file: StateDict
+    ) throws -> (template: FrozenDict, parameters: [InferenceModel.Parameter]) {
+        var state = try evalShape(initialState, try PRNGKey(seed: spec.seed))
+        let template = variables(of: state)
+        let arrays = StatePaths(file)
+        let parameters = try zip(template.paths, template.leaves).map { path, leaf in
+            try arrays.parameter(path, leaf.type)
+        }
+        guard evaluatesAtAverage, state.optState["z"] != nil else { return (template, parameters) }
+        let loaded = try variables(of: state).replacingLeaves(
+            parameters.map { try NamedArrays([($0.path, $0.value)]).tensor($0.path) })
+        state.params = loaded["params"]?.dictionary ?? state.params
+        let paths = state.optState.leavesWithPaths(prefix: "opt_state")
+        state.optState = try state.optState.replacingLeaves(
+            paths.map { path, leaf in
+                try NamedArrays([(path, arrays.parameter(path, leaf.type).value)]).tensor(path)
+            })
+        let average = try evaluatedVariables(of: state)
+        return (
+            template,
+            zip(template.paths, average.leaves).map { InferenceModel.Parameter(path: $0, tensor: $1) }
+        )
     }
 
     // MARK: Programs
 
     /// One training step. Inputs: the leaves of the state, the run's training key, inputs, targets. Outputs: the leaves of the
-    /// next state, the loss. State leaves carry over.
+    /// next state, the loss, and, where bad steps are left out, 1 for an update that was taken and 0 for one that was not. State
+    /// leaves carry over.
     func step(state: TrainState, rows: Int) throws -> (program: Program, carry: [Int?]) {
         let leaves = state.leaves
         let program = try makeProgram(
             { (arguments: [Tensor]) in
                 let state = try state.replacingLeaves(Array(arguments.dropLast(3)))
-                let (next, loss) = try advance(
+                let (next, loss, isTaken) = try advance(
                     state, try PRNGKey(data: arguments[leaves.count]), arguments[leaves.count + 1],
                     arguments[leaves.count + 2])
-                return next.leaves + [loss]
+                return next.leaves + [loss] + (isTaken.map { [$0] } ?? [])
             }, try leaves + [zeros([2], dtype: .uint32)] + placeholders(rows: rows))
-        return (program, Array(leaves.indices) + [nil])
+        return (program, Array(leaves.indices) + (skipsBadSteps ? [nil, nil] : [nil]))
     }
 
     private func advance(
         _ state: TrainState, _ key: PRNGKey, _ x: Tensor, _ y: Tensor
-    ) throws -> (next: TrainState, loss: Tensor) {
+    ) throws -> (next: TrainState, loss: Tensor, isTaken: Tensor?) {
         // As the Flax guide folds the step into the dropout key.
         let key = try key.foldIn(state.step)
         let x = try augmentation(x, key.foldIn(2))
@@ -115,16 +154,23 @@ struct TrainingPrograms {
         let objective = Objective(
             model: model, loss: loss, variables: variables(of: state), mutable: .only(names), rngs: rngs,
             x: x, y: y)
-        let (value, updates, gradients) = try valueAndGrad(hasAux: { try objective.value($0) })(state.params)
+        let (value, updates, gradients) =
+            try spec.optimizer.name == "dpsgd"
+            ? objective.gradientsOfRows(state.params, optimizer: spec.optimizer)
+            : valueAndGrad(hasAux: { try objective.value($0) })(state.params)
         // For line searches, which look ahead on the same batch with the same random keys.
         let context = UpdateContext(
             value: value, gradients: .dictionary(gradients),
             valueFunction: { try objective.value($0.dictionary ?? FrozenDict()).0 })
-        return (
-            try state.applyGradients(
-                gradients, replacing: withoutLosses(updates), context: context),
-            value
-        )
+        let next = try state.applyGradients(
+            gradients, replacing: withoutLosses(updates), context: context)
+        guard skipsBadSteps else { return (next, value, nil) }
+        let isGood = try gradients.leaves.filter(\.dtype.isFloating).reduce(isFinite(value)) {
+            try and($0, all(isFinite($1)))
+        }
+        var taken = try state.replacing(tree: Tree.select(isGood, next.tree, state.tree))
+        taken.step = next.step
+        return (taken, value, try isGood.astype(.float32))
     }
 
     private func withoutLosses(_ updates: FrozenDict) -> FrozenDict {
@@ -159,9 +205,9 @@ private struct Objective: @unchecked Sendable {
     let loss: BatchScore
     let variables: FrozenDict
     let mutable: CollectionFilter
-    let rngs: [String: PRNGKey]
-    let x: Tensor
-    let y: Tensor
+    var rngs: [String: PRNGKey]
+    var x: Tensor
+    var y: Tensor
 
     /// The loss, and the collections as the model leaves them.
     func value(_ params: FrozenDict) throws -> (Tensor, FrozenDict) {
@@ -170,6 +216,34 @@ private struct Objective: @unchecked Sendable {
         let (output, updates) = try model.apply(
             variables, x, mutable: mutable, rngs: rngs, training: true)
         return (try Objective.total(loss(output, y), updates), updates)
+    }
+
+    /// The mean loss, and the gradients of each row by itself, the rows along axis 0. Each row has random keys of its own.
+    func gradientsOfRows(
+        _ params: FrozenDict, optimizer: OptimizerSpec
+    ) throws -> (value: Tensor, updates: FrozenDict, gradients: FrozenDict) {
+        let stored = variables.entries.map(\.key).filter { $0 != "params" }
+        guard stored.isEmpty else {
+            throw SpecErrors(problems: [
+                optimizer.problem(
+                    "conflict",
+                    "dpsgd keeps what is known of single rows within bounds, and \(stored.joined(separator: ", ")) is of whole batches; use a normalisation of single rows, such as LayerNorm"
+                )
+            ])
+        }
+        let rows = try vmap { (x: Tensor, y: Tensor, row: Tensor) in
+            var single = self
+            single.rngs = try rngs.mapValues { try $0.foldIn(row) }
+            single.x = try expandDims(x, axis: 0)
+            single.y = try expandDims(y, axis: 0)
+            let objective = single
+            let (value, gradients) = try valueAndGrad { try objective.value($0).0 }(params)
+            return FrozenDict([("value", .tensor(value)), ("gradients", .dictionary(gradients))])
+        }(x, y, arange(x.shape[0]))
+        guard let values = rows["value"]?.tensor, let gradients = rows["gradients"]?.dictionary else {
+            throw TensorError(.structure, "dpsgd", expected: "values and gradients", got: "another tree")
+        }
+        return (try mean(values), FrozenDict(), gradients)
     }
 
     /// The loss with what the model has sown.

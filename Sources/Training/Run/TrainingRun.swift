@@ -27,6 +27,11 @@ final class TrainingRun {
     private let stateLeafCount: Int
     private let execution: BoundExecution
     private let evaluator: Evaluator?
+    /// Of the test data, for the final state.
+    private let finalEvaluator: Evaluator?
+    private let callbacks: Callbacks
+    /// Whether the checkpoint that the run goes on from was its last, so that its values have been reported.
+    private let wasComplete: Bool
     private let report: (WorkerReport) throws -> Void
 
     private var finished: Int
@@ -89,42 +94,69 @@ final class TrainingRun {
             inputs: try state.leaves + [
                 keys.training.data, zeros(x.shape, dtype: x.dtype), zeros(y.shape, dtype: y.dtype),
             ])
-        evaluator = data.validation.map { Evaluator(spec, $0, state: state, programs: programs) }
+        evaluator = data.validation.map {
+            Evaluator(
+                "validation", spec, $0, maximumBatches: spec.evaluation?.maxBatches, state: state,
+                programs: programs)
+        }
+        finalEvaluator = data.test.map {
+            Evaluator("test", spec, $0, maximumBatches: nil, state: state, programs: programs)
+        }
+        callbacks = try Callbacks(
+            spec.callbacks,
+            state: LiveState(execution, paths: state.tree.leavesWithPaths().map(\.path)),
+            saved: restored?.resume.callbacks)
+        wasComplete =
+            restored != nil && (finished >= schedule.stepsTotal || callbacks.stopReason != nil)
     }
 
     /// Trains to the end, or until `nextRequest` asks to stop.
     func train(nextRequest: () -> Request?) throws {
         try report(.started(step: finished, stepsTotal: schedule.stepsTotal))
-        while finished < schedule.stepsTotal {
+        while finished < schedule.stepsTotal, callbacks.stopReason == nil {
             if let request = nextRequest() { return try stop(request) }
             try checkDeadline()
             try step()
-            if schedule.evaluates(after: finished) { try evaluate() }
+            if schedule.evaluates(after: finished) || callbacks.stopReason != nil { try evaluate() }
             if monotonicSeconds() - lastFlush >= TrainingRun.reportInterval { try flush() }
-            if isCheckpointDue() { try writeCheckpoint(.periodic) }
+            if callbacks.stopReason == nil, isCheckpointDue() { try writeCheckpoint(.periodic) }
         }
+        if let values = try callbacks.conclude() { evaluation = (finished, values) }
+        try judge()
         try writeCheckpoint(.final)
-        try report(.done(step: finished, metrics: latestMetrics))
+        try report(.done(step: finished, metrics: latestMetrics, reason: callbacks.stopReason))
+    }
+
+    /// The values of the final state on the test data.
+    private func judge() throws {
+        guard let finalEvaluator else { return }
+        let values = try finalEvaluator.evaluate(copyState: copyLeaf)
+        if evaluation.finished != finished { evaluation = (finished, [:]) }
+        evaluation.values.merge(values) { $1 }
+        if !wasComplete { add(values) }
     }
 
     private func step() throws {
         let (epoch, batch) = finished.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
         try copyBatch(
             data.train, batch, order: try epochOrder(epoch), into: execution, at: stateLeafCount + 1)
+        try callbacks.willStep(finished)
         execution.run()
         let loss = execution.outputBytes(stateLeafCount).load(as: Float.self)
+        let isTaken =
+            !programs.skipsBadSteps || execution.outputBytes(stateLeafCount + 1).load(as: Float.self) != 0
         lastLoss = Double(loss)
         points.append(
             ReportedMetric(name: "train/loss", step: finished, finished: finished + 1, value: lastLoss))
         finished += 1
-        guard loss.isFinite else {
+        do {
+            try callbacks.didStep(
+                StepOutcome(step: finished - 1, loss: loss, isGood: loss.isFinite && isTaken))
+        } catch {
             try flush()
-            throw TrainingFailure(
-                code: .nonfiniteLoss,
-                detail:
-                    "train/loss is \(loss) at step \(finished - 1); lower the learning rate, or check the data for extreme values",
-                isRetryable: false)
+            throw error
         }
+        try callbacks.observe(["train/loss": lastLoss])
     }
 
     private func epochOrder(_ epoch: Int) throws -> [Int32]? {
@@ -137,10 +169,17 @@ final class TrainingRun {
 
     private func evaluate() throws {
         guard let evaluator, evaluation.finished != finished else { return }
-        let values = try evaluator.evaluate { leaf, memory in
-            memory.copyMemory(from: UnsafeRawBufferPointer(execution.inputBytes(leaf)))
-        }
+        let values = try evaluator.evaluate(copyState: copyLeaf)
         evaluation = (finished, values)
+        add(values)
+        try callbacks.observe(values)
+    }
+
+    private func copyLeaf(_ leaf: Int, into memory: UnsafeMutableRawBufferPointer) {
+        memory.copyMemory(from: UnsafeRawBufferPointer(execution.inputBytes(leaf)))
+    }
+
+    private func add(_ values: OrderedDictionary<String, Double>) {
         for (name, value) in values {
             points.append(ReportedMetric(name: name, step: finished, finished: finished, value: value))
         }
@@ -206,7 +245,7 @@ final class TrainingRun {
         let resume = ResumeState(
             finishedSteps: finished, epoch: epoch, batchInEpoch: batch, seed: spec.seed,
             elapsedSeconds: spec.budget.wallSeconds == nil ? nil : elapsed, transforms: data.transforms,
-            specDigest: specDigest)
+            callbacks: try callbacks.saved(), specDigest: specDigest)
         let number = String(finished)
         let folder = CheckpointFolder(
             path: command.folder + "/step-" + String(repeating: "0", count: max(0, 6 - number.count)) + number

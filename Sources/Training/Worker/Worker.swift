@@ -37,6 +37,10 @@ package enum Worker {
                     } catch {
                         try? output.write(.planFailed(id: id, problems: error.problems))
                     }
+                case .export(let command):
+                    try output.write(FileWork.report { try CheckpointExport.answer(command) })
+                case .importFile(let command):
+                    try output.write(FileWork.report { try CheckpointImport.answer(command) })
                 case .run(let run):
                     ComputePool.configure(threads: run.threads)
                     try train(run, inbox, output)
@@ -168,7 +172,7 @@ final class CommandInbox: Sendable {
                 switch command {
                 case .pause: return .pause
                 case .cancel(let checkpoint): return .cancel(checkpoint: checkpoint)
-                case .plan, .run: continue
+                case .plan, .run, .export, .importFile: continue
                 }
             }
             return nil

@@ -75,11 +75,23 @@ extension ServerClient {
     /// Downloads `path` to `destination` and returns what the server said of the file. The bytes go to
     /// `destination.HEX.part` first, named by the file's digest, so that an interrupted download goes on where it stopped
     /// and never mixes two files. `onProgress` gets the bytes on disk and the total.
+    ///
+    /// - Parameter secondsUntilMade: how long the server may take before it answers: some files are made when they are asked for.
     func download(
-        _ path: String, to destination: String, until deadline: Date,
+        _ path: String, query: [(String, String)] = [], to destination: String, until deadline: Date,
+        secondsUntilMade: Int = 60,
         onOutage: (ClientFailure) -> Void = { _ in }, onProgress: @escaping (Int64, Int64) -> Void
     ) throws -> RemoteFile {
-        let remote = try RemoteFile(send(request("HEAD", path, headers: [(name: "Accept", value: "*/*")])))
+        var question = request("HEAD", path, query: query, headers: [(name: "Accept", value: "*/*")])
+        question.idleTimeoutSeconds = secondsUntilMade
+        let remote: RemoteFile
+        do {
+            remote = try RemoteFile(send(question))
+        } catch ClientFailure.refused(let problem) where problem.status != 404 {
+            // The answer to HEAD has no words; the same question with GET says what is wrong.
+            _ = try send(request("GET", path, query: query)) { _, _ in false }
+            throw ClientFailure.refused(problem)
+        }
         let tag = remote.etag.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.suffix(16)
         let partPath = "\(destination).\(tag.isEmpty ? "new" : String(tag)).part"
         let part = try PartialFile(partPath)
@@ -88,7 +100,7 @@ extension ServerClient {
         while true {
             if part.sizeBytes < remote.sizeBytes {
                 try surviving(until: deadline, onOutage: onOutage) {
-                    try fetch(path, remote, part, onProgress)
+                    try fetch(path, query, remote, part, onProgress)
                     if part.sizeBytes < remote.sizeBytes {
                         throw ClientFailure.interrupted(
                             reason: "\(part.sizeBytes) of \(remote.sizeBytes) bytes came")
@@ -117,7 +129,7 @@ extension ServerClient {
     }
 
     private func fetch(
-        _ path: String, _ remote: RemoteFile, _ part: PartialFile,
+        _ path: String, _ query: [(String, String)], _ remote: RemoteFile, _ part: PartialFile,
         _ onProgress: @escaping (Int64, Int64) -> Void
     ) throws {
         var headers = [(name: "Accept", value: "*/*")]
@@ -127,7 +139,7 @@ extension ServerClient {
             headers.append((name: "If-Range", value: remote.etag))
         }
         var first = true
-        _ = try send(request("GET", path, headers: headers)) { bytes, reply in
+        _ = try send(request("GET", path, query: query, headers: headers)) { bytes, reply in
             if first {
                 first = false
                 // 200 to a range request: the file changed, or ranges are not served. Its bytes start at 0.

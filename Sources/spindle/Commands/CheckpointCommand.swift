@@ -71,26 +71,21 @@ struct CheckpointGetCommand: ParsableCommand {
 
     func run() throws {
         try connection.run { client in
-            let checkpoint = try find(client)
+            let checkpoint = try CheckpointChoice.find(id, best: best, client)
             guard let checkpointID = checkpoint["id"]?.stringValue else {
                 throw ClientFailure.badAnswer("the checkpoint has no id")
             }
             let destination = file ?? "\(checkpointID)\(Self.stepText(checkpoint)).msgpack"
             let deadline = Date(timeIntervalSinceNow: timeout?.seconds ?? 300)
             let started = Date()
-            var shown = Date.distantPast
+            let progress = TransferProgress()
             let remote = try client.download(
                 ServerClient.path("v1", "checkpoints", checkpointID, "content"), to: destination,
                 until: deadline,
                 onOutage: {
                     Console.note("the download was interrupted (\($0.shortReason)); going on when possible")
                 }
-            ) { done, total in
-                guard Date().timeIntervalSince(shown) > 0.1, total > 1 << 20 else { return }
-                shown = Date()
-                Console.status(
-                    "\(Readable.bytes(done)) of \(Readable.bytes(total))  \(done * 100 / max(total, 1)) %")
-            }
+            ) { progress.show($0, of: $1) }
             let seconds = max(Date().timeIntervalSince(started), 0.001)
             let checked = remote.sha256 == nil ? "the server announced no digest" : "SHA-256 verified"
             Console.note(
@@ -102,7 +97,15 @@ struct CheckpointGetCommand: ParsableCommand {
         }
     }
 
-    private func find(_ client: ServerClient) throws -> JSONValue {
+    private static func stepText(_ checkpoint: JSONValue) -> String {
+        checkpoint["step"]?.intValue.map { "-step-\($0)" } ?? ""
+    }
+}
+
+/// Which checkpoint an id on the command line means.
+enum CheckpointChoice {
+    /// The checkpoint itself, or of a job the newest or the best one.
+    static func find(_ id: String, best: Bool, _ client: ServerClient) throws -> JSONValue {
         guard id.hasPrefix("job_") else { return try client.get(ServerClient.path("v1", "checkpoints", id)) }
         let job = JobView(try client.get(ServerClient.path("v1", "jobs", id)))
         guard let chosen = best ? job.bestCheckpoint : job.lastCheckpoint else {
@@ -113,8 +116,21 @@ struct CheckpointGetCommand: ParsableCommand {
         }
         return try client.get(ServerClient.path("v1", "checkpoints", chosen))
     }
+}
 
-    private static func stepText(_ checkpoint: JSONValue) -> String {
-        checkpoint["step"]?.intValue.map { "-step-\($0)" } ?? ""
+/// The bar of a transfer: drawn ten times a second, and only for what takes a while.
+final class TransferProgress {
+    private var shown = Date.distantPast
+
+    func show(_ done: Int64, of total: Int64) {
+        guard Date().timeIntervalSince(shown) > 0.1, total > 1 << 20 else { return }
+        shown = Date()
+        let width = 24
+        let filled = Int(Double(width) * Double(done) / Double(max(total, 1)))
+        let bar =
+            String(repeating: "█", count: min(filled, width))
+            + String(repeating: "░", count: max(0, width - filled))
+        Console.status(
+            "\(bar)  \(Readable.bytes(done)) of \(Readable.bytes(total))  \(done * 100 / max(total, 1)) %")
     }
 }

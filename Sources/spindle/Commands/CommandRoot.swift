@@ -9,6 +9,7 @@ enum ClientCommands {
     ]
     static let observation: [any ParsableCommand.Type] = [
         LogsCommand.self, MetricsCommand.self, EventsCommand.self, CheckpointCommand.self,
+        ExportCommandLine.self, ImportCommandLine.self,
     ]
     static let preparation: [any ParsableCommand.Type] = [
         DataCommand.self, ValidateCommand.self, PlanCommand.self, InspectCommand.self,

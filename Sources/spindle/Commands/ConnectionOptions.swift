@@ -11,7 +11,8 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, ndjson
 }
 
-struct ConnectionOptions: ParsableArguments {
+/// Where the server is, and what lets one in.
+struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The server's address.", discussion: "Default: $SPINDLE_SERVER, or http://127.0.0.1:7070."))
@@ -23,11 +24,6 @@ struct ConnectionOptions: ParsableArguments {
             discussion:
                 "Default: $SPINDLE_TOKEN_FILE, else the token in $SPINDLE_TOKEN. Not needed on loopback."))
     var tokenFile: String?
-
-    @Option(
-        name: [.customShort("o"), .customLong("output")],
-        help: "table for people, json, or ndjson (one JSON object a line).")
-    var format = OutputFormat.table
 
     func client() throws -> ServerClient {
         let environment = ProcessInfo.processInfo.environment
@@ -54,6 +50,19 @@ struct ConnectionOptions: ParsableArguments {
             throw ExitCode(failure.exitStatus.rawValue)
         }
     }
+}
+
+struct ConnectionOptions: ParsableArguments {
+    @OptionGroup var address: ServerOptions
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: "table for people, json, or ndjson (one JSON object a line).")
+    var format = OutputFormat.table
+
+    func client() throws -> ServerClient { try address.client() }
+
+    func run(_ body: (ServerClient) throws -> Void) throws { try address.run(body) }
 
     /// One object: JSON as asked for, or what `table` says.
     func show(_ value: JSONValue, table: () -> String) {

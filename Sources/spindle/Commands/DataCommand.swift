@@ -51,14 +51,8 @@ struct DataPutCommand: ParsableCommand {
                             ?? "application/octet-stream"
                     )
                 ], body: .file(file))
-            var shown = Date.distantPast
-            let reply = try client.send(
-                request,
-                onSent: { sent, total in
-                    guard Date().timeIntervalSince(shown) > 0.1, total > 1 << 20 else { return }
-                    shown = Date()
-                    Console.status("\(Readable.bytes(sent)) of \(Readable.bytes(total)) sent")
-                })
+            let progress = TransferProgress()
+            let reply = try client.send(request, onSent: { progress.show($0, of: $1) })
             let dataset = try ServerClient.parsed(reply, from: request)
             if reply.status == 200 { Console.note("the server had these bytes already") }
             connection.show(dataset) { DataListCommand.table([dataset]).render() }

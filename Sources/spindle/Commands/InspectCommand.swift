@@ -18,10 +18,7 @@ struct InspectCommand: ParsableCommand {
               spindle inspect digits.json --dataset digits=deploy/examples/digits.csv --program
             """)
     @OptionGroup var spec: SpecArgument
-    @Option(
-        help: ArgumentHelp(
-            "The CSV file of a dataset that the spec names; may be repeated.", valueName: "name=file"))
-    var dataset: [String] = []
+    @OptionGroup var datasets: DatasetFileOptions
     @Flag(help: "Print the training step as it is traced.")
     var program = false
     @Flag(help: "Print the training step after the compiler's passes.")
@@ -32,13 +29,9 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let inspection: Inspection
         do {
-            inspection = try Inspection(try JSONValue(parsing: try spec.bytes()), files: try files())
+            inspection = try Inspection(try JSONValue(parsing: try spec.bytes()), files: try datasets.files())
         } catch let errors as SpecErrors {
-            for problem in errors.problems { Console.note("\(problem.pointer): \(problem.detail)") }
-            if errors.problems.contains(where: { $0.detail.contains("no file was given") }) {
-                Console.note("Give each dataset's file: --dataset NAME=FILE")
-            }
-            throw ExitCode(ExitStatus.error.rawValue)
+            throw datasets.explained(errors)
         } catch let error as TensorError {
             Console.note("#/model: \(error)")
             throw ExitCode(ExitStatus.error.rawValue)
@@ -47,16 +40,6 @@ struct InspectCommand: ParsableCommand {
         if program { Console.output("\n" + inspection.program.text(inputNames: inspection.inputNames)) }
         if optimized { Console.output("\n" + inspection.optimized.text(inputNames: inspection.inputNames)) }
         if plan { Console.output("\n" + inspection.executable.planDescription) }
-    }
-
-    private func files() throws -> [String: String] {
-        var files: [String: String] = [:]
-        for pair in dataset {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2 else { throw ValidationError("--dataset is NAME=FILE, not \(pair)") }
-            files[String(parts[0])] = String(parts[1])
-        }
-        return files
     }
 
     private static func page(_ inspection: Inspection) -> String {
@@ -75,5 +58,33 @@ struct InspectCommand: ParsableCommand {
             state          \(Quantity.bytes(inspection.stateByteCount))
             plan           \(inspection.executable.planSummary)
             """
+    }
+}
+
+/// Where the datasets of a spec are, for commands that need no server.
+struct DatasetFileOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The file of a dataset that the spec names; may be repeated.", valueName: "name=file"))
+    var dataset: [String] = []
+
+    /// By name.
+    func files() throws -> [String: String] {
+        var files: [String: String] = [:]
+        for pair in dataset {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { throw ValidationError("--dataset is NAME=FILE, not \(pair)") }
+            files[String(parts[0])] = String(parts[1])
+        }
+        return files
+    }
+
+    /// Tells the problems of a spec, each with its place.
+    func explained(_ errors: SpecErrors) -> ExitCode {
+        for problem in errors.problems { Console.note("\(problem.pointer): \(problem.detail)") }
+        if errors.problems.contains(where: { $0.detail.contains("no file was given") }) {
+            Console.note("Give each dataset's file: --dataset NAME=FILE")
+        }
+        return ExitCode(ExitStatus.error.rawValue)
     }
 }

@@ -78,7 +78,7 @@ struct SubmitCommand: ParsableCommand {
     private func curlCommand(_ client: ServerClient, _ key: String) -> String {
         var lines = ["curl -fsS \(quoted(client.url("/v1/jobs")))", "  -H 'Content-Type: application/json'"]
         lines.append("  -H \(quoted("Idempotency-Key: \"\(key)\""))")
-        if let path = connection.tokenFile {
+        if let path = connection.address.tokenFile {
             lines.append("  -H \"Authorization: Bearer $(cat \(quoted(path)))\"")
         } else if ProcessInfo.processInfo.environment["SPINDLE_TOKEN"] != nil {
             lines.append("  -H \"Authorization: Bearer $SPINDLE_TOKEN\"")

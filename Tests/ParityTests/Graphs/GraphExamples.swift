@@ -9,14 +9,14 @@ struct GraphExample {
     let variables: FrozenDict
     let input: InferenceModel.Input
     let outputs: [String]
-    /// Where TensorFlow has all of its operations.
-    var isNative = true
+    /// Where ONNX has all of its operations, as TensorFlow always does.
+    var hasONNX = true
     private let tokens: Int?
     private let function: (FrozenDict, Tensor) throws -> [Tensor]
 
-    private init(
+    init(
         _ name: String, _ variables: FrozenDict, _ input: InferenceModel.Input, outputs: [String],
-        tokens: Int?, _ function: @escaping (FrozenDict, Tensor) throws -> [Tensor]
+        tokens: Int? = nil, _ function: @escaping (FrozenDict, Tensor) throws -> [Tensor]
     ) throws {
         self.name = name
         var key = try PRNGKey(seed: 7)
@@ -52,11 +52,13 @@ struct GraphExample {
         let example = try zeros(Shape([2] + input.shape.dimensions))
         let variables = try model.initialize(PRNGKey(seed: 3), example, training: false)
         return try GraphExample(
-            name, variables, input, outputs: ["mean", "logvar"], tokens: nil
+            name, variables, input, outputs: ["mean", "logvar"]
         ) { variables, x in
             let seen = try model.apply(
                 variables, x, mutable: .none, training: false, captureIntermediates: true)
-            return try ["mean", "logvar"].map { try seen.updates.tensor(at: "intermediates/\($0)/__call__/0") }
+            return try ["mean", "logvar"].map {
+                try seen.updates.tensor(at: "intermediates/\($0)/__call__/0")
+            }
         }
     }
 
@@ -82,13 +84,14 @@ struct GraphExample {
         let row = InferenceModel.Input("x", .float32, [12])
         let pixels = InferenceModel.Input("pixels", .float32, [64])
         let sequence = InferenceModel.Input("tokens", .int32, [9])
-        return [
+        let models = [
             try GraphExample("mlp", MLP(features: [32, 16, 10]), pixels, output: "logits"),
             try GraphExample(
                 "cnn", CNN(classes: 10, features: [8, 16], denseFeatures: [32]), image, output: "logits"),
             try GraphExample(
                 "cnn_max", CNN(classes: 10, features: [8], denseFeatures: [], pooling: .maximum), image),
-            try GraphExample("resnet", ResNet(classes: 10, stageSizes: [1, 1], filters: 8, stem: .small), image),
+            try GraphExample(
+                "resnet", ResNet(classes: 10, stageSizes: [1, 1], filters: 8, stem: .small), image),
             try GraphExample(
                 "resnet_imagenet", ResNet(classes: 5, stageSizes: [1, 1], filters: 4, bottleneck: true),
                 .init("image", .float32, [32, 32, 3])),
@@ -111,5 +114,6 @@ struct GraphExample {
             try GraphExample("simple_dense", SimpleDense(features: 3), row),
             try GraphExample("bias_adder", BiasAdderWithRunningMean(), row),
         ]
+        return try models + operations()
     }
 }

@@ -243,6 +243,27 @@ extension KernelTests {
             }
         }
 
+        @Test("Lines of taps, and of pixels, that lie outside: some, or all of them")
+        func linesOutside() {
+            check(
+                Geometry(
+                    channels: 8, features: 16, input: [2, 4, 12], kernel: [3, 5, 3], low: [2, 4, 1],
+                    high: [2, 4, 1]), .last)
+            // The gradient of a kernel: more lines of pixels than a tile holds; few rows, so that lines of the kernel are tiles.
+            check(
+                Geometry(
+                    batch: 16, channels: 2, features: 3, input: [1, 70, 40], kernel: [1, 70, 40],
+                    low: [0, 1, 1], high: [0, 1, 1], isChannelsFirst: true), .kernelGradient)
+            check(
+                Geometry(
+                    batch: 1, channels: 3, features: 18, input: [1, 9, 24], kernel: [1, 9, 24],
+                    low: [0, 12, 1], high: [0, 12, 1], isChannelsFirst: true), .kernelGradient)
+            check(
+                Geometry(
+                    batch: 20, channels: 3, features: 33, input: [2, 8, 8], kernel: [1, 8, 8],
+                    low: [1, 1, 1], high: [1, 1, 1], isChannelsFirst: true), .kernelGradient)
+        }
+
         @Test("Empty sums are zero; empty results are left alone", arguments: Layout.allCases)
         func empty(layout: Layout) {
             check(Geometry(channels: 0), layout)

@@ -110,6 +110,41 @@ extension KernelTests {
             check(Shape(m: 300, n: 16, k: 27), initial: .full)
         }
 
+        @Test("Two batch dimensions, the inner one side by side in every row")
+        func innerBatch() {
+            var random = TestRandom(7)
+            let (outer, inner, m, n, k) = (3, 4, 9, 21, 13)
+            let a = random.floats(outer * m * inner * k), b = random.floats(outer * k * inner * n)
+            var gemm = spk_gemm()
+            gemm.batch = Int64(outer * inner)
+            gemm.batch_inner = Int64(inner)
+            (gemm.m, gemm.n, gemm.k) = (Int64(m), Int64(n), Int64(k))
+            gemm.a = spk_operand(0, [m * inner * k, inner * k, 1, k])
+            gemm.b = spk_operand(1, [k * inner * n, inner * n, 1, n])
+            gemm.c = spk_operand(2, [m * inner * n, inner * n, 1, n])
+            gemm.`init` = spk_operand(-1, [])
+            let slots = [a, b, Array(repeating: Float.nan, count: outer * m * inner * n)].map(rawBytes)
+            let result = elements(runEverywhere(spk_run_gemm, gemm, slots: slots)[2], Float.self)
+
+            var expected = result
+            for o in 0..<outer {
+                for q in 0..<inner {
+                    for i in 0..<m {
+                        for j in 0..<n {
+                            var sum: Float = 0
+                            for l in 0..<k {
+                                sum = fmaf(
+                                    a[((o * m + i) * inner + q) * k + l],
+                                    b[((o * k + l) * inner + q) * n + j], sum)
+                            }
+                            expected[((o * m + i) * inner + q) * n + j] = sum
+                        }
+                    }
+                }
+            }
+            #expect(result.map(\.bitPattern) == expected.map(\.bitPattern))
+        }
+
         @Test("Strides of whole pages, where both sides are packed")
         func packedShapes() {
             check(Shape(m: 115, n: 130, k: 512), initial: .bias)

@@ -77,7 +77,7 @@ public class MultiHeadDotProductAttention: Module, Layer {
         _ query: Tensor, _ key: Tensor? = nil, _ value: Tensor? = nil, mask: Tensor? = nil,
         deterministic: Bool? = nil, dropoutKey: PRNGKey? = nil, sowsWeights: Bool = false
     ) throws -> Tensor {
-        try mainCall {
+        try mainCall(query) { query in
             guard key != nil || value == nil else {
                 throw ModuleError(
                     .argument, className, expected: "keys with the values", got: "values alone",

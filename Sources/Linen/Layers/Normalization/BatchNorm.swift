@@ -52,7 +52,7 @@ public final class BatchNorm: Module, Layer {
     public func callAsFunction(
         _ x: Tensor, useRunningAverage: Bool? = nil, mask: Tensor? = nil
     ) throws -> Tensor {
-        try mainCall { try normalized(x, useRunningAverage: useRunningAverage, mask: mask) }
+        try mainCall(x) { try normalized($0, useRunningAverage: useRunningAverage, mask: mask) }
     }
 
     private func normalized(_ x: Tensor, useRunningAverage: Bool?, mask: Tensor?) throws -> Tensor {

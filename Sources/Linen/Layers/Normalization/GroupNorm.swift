@@ -36,7 +36,7 @@ public final class GroupNorm: Module, Layer {
 
     /// As the main call, with the statistics taken where `mask`, broadcast to the input, is true.
     public func callAsFunction(_ x: Tensor, mask: Tensor?) throws -> Tensor {
-        try mainCall { try normalized(x, mask: mask) }
+        try mainCall(x) { try normalized($0, mask: mask) }
     }
 
     private func normalized(_ x: Tensor, mask: Tensor?) throws -> Tensor {
@@ -123,7 +123,7 @@ public final class InstanceNorm: Module, Layer {
 
     /// As the main call, with the statistics taken where `mask`, broadcast to the input, is true.
     public func callAsFunction(_ x: Tensor, mask: Tensor?) throws -> Tensor {
-        try mainCall { try normalized(x, mask: mask) }
+        try mainCall(x) { try normalized($0, mask: mask) }
     }
 
     private func normalized(_ x: Tensor, mask: Tensor?) throws -> Tensor {

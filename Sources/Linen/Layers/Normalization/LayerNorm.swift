@@ -38,7 +38,7 @@ public final class LayerNorm: Module, Layer {
 
     /// As the main call, with the statistics taken where `mask`, broadcast to the input, is true.
     public func callAsFunction(_ x: Tensor, mask: Tensor?) throws -> Tensor {
-        try mainCall { try normalized(x, mask: mask) }
+        try mainCall(x) { try normalized($0, mask: mask) }
     }
 
     private func normalized(_ x: Tensor, mask: Tensor?) throws -> Tensor {
@@ -80,7 +80,7 @@ public final class RMSNorm: Module, Layer {
 
     /// As the main call, with the mean taken where `mask`, broadcast to the input, is true.
     public func callAsFunction(_ x: Tensor, mask: Tensor?) throws -> Tensor {
-        try mainCall { try normalized(x, mask: mask) }
+        try mainCall(x) { try normalized($0, mask: mask) }
     }
 
     private func normalized(_ x: Tensor, mask: Tensor?) throws -> Tensor {

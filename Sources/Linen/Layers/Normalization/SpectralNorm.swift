@@ -48,7 +48,7 @@ public final class SpectralNorm: Module, Layer {
 
     /// As the main call. `updateStats` keeps the new state of the iteration, which needs the collection to be mutable.
     public func callAsFunction(_ x: Tensor, updateStats: Bool) throws -> Tensor {
-        try mainCall { try run(x, updateStats: updateStats) }
+        try mainCall(x) { try run($0, updateStats: updateStats) }
     }
 
     private func run(_ x: Tensor, updateStats: Bool) throws -> Tensor {

@@ -57,14 +57,14 @@ public final class RNN<Cell: RecurrentCell>: Module, Layer {
 
     /// As the main call, with options.
     public func callAsFunction(_ x: Tensor, _ options: Options) throws -> Tensor {
-        try mainCall { try run(x, options, needsCarry: false).outputs }
+        try mainCall(x) { try run($0, options, needsCarry: false).outputs }
     }
 
     /// The outputs, and the carry after the last step.
     public func withCarry(
         _ x: Tensor, _ options: Options = Options()
     ) throws -> (carry: Cell.Carry, outputs: Tensor) {
-        try mainCall { try run(x, options, needsCarry: true) }
+        try mainCall(x) { try run($0, options, needsCarry: true) }
     }
 
     /// As `withCarry`, with other settings than the RNN was made with. For `Bidirectional`.
@@ -189,7 +189,7 @@ public final class Bidirectional<Forward: RecurrentCell, Backward: RecurrentCell
 
     /// As the main call, for sequences of which `lengths`, `[batch]`, count.
     public func callAsFunction(_ x: Tensor, lengths: Tensor?) throws -> Tensor {
-        try mainCall { try run(x, lengths: lengths).outputs }
+        try mainCall(x) { try run($0, lengths: lengths).outputs }
     }
 
     /// The outputs, and the carries of both directions after their last steps.

@@ -20,6 +20,7 @@ enum FunctionBuilder {
             .init("elu") { .elu(alpha: try $0.number("alpha")) },
             .init("celu") { .celu(alpha: try $0.number("alpha")) },
             .init("gelu") { .gelu(approximate: try $0.boolean("approximate")) },
+            .init("glu") { .glu(axis: try $0.integer("axis")) },
             .init("softmax") { .softmax(axis: try $0.integer("axis")) },
             .init("log_softmax") { .logSoftmax(axis: try $0.integer("axis")) },
         ],

@@ -32,6 +32,14 @@ extension ModelBuilder {
 
     static let cells = BuildTable<ModuleArguments, any RecurrentCell>([
         [
+            .init("ConvLSTMCell") { a in
+                let size = try a.integers("kernel_size")
+                return ConvLSTMCell(
+                    features: try a.integer("features"), kernelSize: size,
+                    strides: a.optionalIntegers("strides"), padding: try a.convPadding(rank: size.count),
+                    useBias: try a.flag("use_bias"), dtype: try a.dtype, paramDType: try a.paramDType,
+                    carryInitializer: try a.initializer("carry_init"))
+            },
             .init("LSTMCell") { a in
                 LSTMCell(
                     features: try a.integer("features"), gate: try a.activation("gate_fn"),

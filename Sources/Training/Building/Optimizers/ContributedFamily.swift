@@ -98,6 +98,35 @@ extension OptimizerBuilder {
                 epsilon: try a.number("eps"), initialScale: try a.number("s_init"),
                 betaCount: try a.integer("num_betas"))
         },
+        .init("sophia") { a in
+            try sophia(
+                learningRate: try a.learningRate, b1: try a.value("b1"), b2: try a.value("b2"),
+                epsilon: try a.number("eps"), weightDecay: try a.value("weight_decay"),
+                mask: try a.optionalMask("weight_decay_mask"), gamma: try a.number("gamma"),
+                threshold: try a.number("clip_threshold"), updateInterval: try a.integer("update_interval"),
+                hessianDiagonal: hutchinsonEstimatorDiagonalHessian(key: try a.key("random_seed")),
+                momentDType: try a.dtype("mu_dtype"))
+        },
+        .init("sam") { a in
+            let (optimizer, adversary) = (try a.inner("optimizer"), try a.inner("adv_optimizer"))
+            let (period, resets) = (try a.integer("sync_period"), try a.flag("reset_state"))
+            return try a.flag("opaque_mode")
+                ? opaqueSAM(optimizer, adversary: adversary, syncPeriod: period, resetsState: resets)
+                : sam(optimizer, adversary: adversary, syncPeriod: period, resetsState: resets)
+        },
+        .init("galore") { a in
+            try galore(
+                learningRate: try a.learningRate, rank: try a.integer("rank"),
+                projectionPeriod: try a.integer("update_proj_gap"), scale: try a.number("scale"),
+                base: try a.inner("base_optimizer"), weightDecay: try a.value("weight_decay"),
+                mask: try a.optionalMask("mask"))
+        },
+        .init("dpsgd") { a in
+            dpsgd(
+                learningRate: try a.learningRate, maxNorm: try a.number("l2_norm_clip"),
+                noiseMultiplier: try a.number("noise_multiplier"), key: try a.key("seed"),
+                momentum: try a.optional("momentum"), nesterov: try a.flag("nesterov"))
+        },
         .init("polyak_sgd") { a in
             guard let variant = PolyakVariant(rawValue: try a.arguments.text("variant")) else {
                 throw CatalogMismatch("polyak_sgd.variant \(try a.arguments.text("variant"))")

@@ -6,6 +6,10 @@ import TensorEngine
 extension OptimizerBuilder {
     static let wrappers: [TransformationBuilder] = [
         .init("chain") { a in chain(try a.arguments.specs("transforms").map { try transformation($0) }) },
+        .init("named_chain") { a in
+            let transforms = try a.arguments.specs("transforms").map { try transformation($0) }
+            return try namedChain(Array(zip(try a.arguments.texts("names"), transforms)))
+        },
         .init("MultiSteps") { a in
             let skip: SkipRule? =
                 switch a.arguments.optionalText("should_skip_update_fn") {

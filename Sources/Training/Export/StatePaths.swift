@@ -1,0 +1,37 @@
+// The arrays of a checkpoint by their paths, compared with what a model needs.
+import JobSpec
+import Serialization
+import TensorEngine
+
+struct StatePaths {
+    private var arrays: [String: StateArray] = [:]
+
+    init(_ state: StateDict) { collect(state, "") }
+
+    private mutating func collect(_ state: StateDict, _ path: String) {
+        switch state {
+        case .array(let array), .scalar(let array): arrays[path] = array
+        default:
+            for entry in state.entries ?? [] {
+                let key = entry.key.description
+                collect(entry.value, path.isEmpty ? key : path + "/" + key)
+            }
+        }
+    }
+
+    /// The array at a path.
+    ///
+    /// - Throws: `SpecErrors` (checkpoint_incompatible) where there is none, or one of another type.
+    func parameter(_ path: String, _ type: TensorType) throws -> InferenceModel.Parameter {
+        let found = arrays[path].flatMap { InferenceModel.Parameter(path: path, value: $0) }
+        guard let found, found.type == type else {
+            throw SpecErrors(problems: [
+                SpecProblem(
+                    code: "checkpoint_incompatible", pointer: "#/model",
+                    detail: "the checkpoint is not one of this model: \(path) is "
+                        + "\(found.map { "\($0.type)" } ?? "missing"), and \(type) in the model")
+            ])
+        }
+        return found
+    }
+}

@@ -2,7 +2,6 @@
 
 import Hashing
 import JobSpec
-import OrderedCollections
 import Store
 
 extension Scheduler {
@@ -19,7 +18,8 @@ extension Scheduler {
                 stateSHA256: checkpoint.stateDigest.hex, resume: nil, output: path)
             if case .ofJob(let record) = checkpoint {
                 let job = try await store.job(id: record.job)
-                let spec = try JSONValue(parsing: try await store.effectiveSpec(of: job))
+                let spec = Self.withoutInit(
+                    try JSONValue(parsing: try await store.effectiveSpec(of: job)))
                 command.spec = spec
                 command.resume = store.folder.resume(of: record)
                 if options.format.isProgram {
@@ -28,6 +28,13 @@ extension Scheduler {
             }
             return try await workers.perform(.export(command))
         }
+    }
+
+    /// What a job started from does not matter to its model, and may be gone.
+    private static func withoutInit(_ spec: JSONValue) -> JSONValue {
+        guard case .object(var members) = spec else { return spec }
+        members["init"] = nil
+        return .object(members)
     }
 
     /// Makes a checkpoint of an uploaded file, which stays where it is.

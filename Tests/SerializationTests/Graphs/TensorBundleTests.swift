@@ -1,5 +1,4 @@
 // The wire formats below SavedModel and ONNX, byte by byte.
-import Hashing
 import Protobuf
 import TensorEngine
 import Testing

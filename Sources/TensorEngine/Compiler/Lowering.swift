@@ -319,7 +319,8 @@ struct Lowering {
         }
         let (lhs, rhs) = (try operand(equation.inputs[0]), try operand(equation.inputs[1]))
         let (lhsGroups, rhsGroups) = dimensions(lhs.type, rhs.type)
-        var (gemm, operands) = builder.product(lhs, lhsGroups, rhs, rhsGroups)
+        let target = isKept ? makeResult(output) : nil
+        var (gemm, operands) = builder.product(lhs, lhsGroups, rhs, rhsGroups, to: target)
         // The product's dimensions as the kernel sees them: batch, rows, columns.
         let (batch, rows) = (lhsGroups[0].count, lhsGroups[0].count + lhsGroups[1].count)
         let groups = [Array(0..<batch), Array(batch..<rows), Array(rows..<shape.rank)]
@@ -340,11 +341,7 @@ struct Lowering {
         operands += reads.enumerated().filter { $0.offset != product }.map(\.element)
         gemm.epilogue = builder.arguments.store([epilogue])
         gemm.product = Int32(product)
-        if isKept {
-            let target = makeResult(output)
-            gemm.c = target.kernelOperand(strides: [Int(gemm.m * gemm.n), Int(gemm.n), 1, 0])
-            writes.append(target)
-        }
+        if let target { writes.append(target) }
         builder.step(gemm, spk_run_gemm, reads: operands, writes: writes, replaceable: reused)
     }
 

@@ -302,24 +302,26 @@ public struct PlanBuilder {
         }
     }
 
-    /// The arguments of a product, and its operands. Without a target it is written nowhere, and has one batch dimension.
+    /// The arguments of a product, and its operands. Without a target it is written nowhere.
     mutating func product(
         _ lhs: Operand, _ lhsGroups: [[Int]], _ rhs: Operand, _ rhsGroups: [[Int]], to target: Operand? = nil
     ) -> (gemm: spk_gemm, operands: [Operand]) {
         let (batch, rows) = (lhsGroups[0].count, lhsGroups[0].count + lhsGroups[1].count)
-        let targetGroups = target.map {
-            [Array(0..<batch), Array(batch..<rows), Array(rows..<$0.type.shape.rank)]
-        }
+        let targetGroups = [
+            Array(0..<batch), Array(batch..<rows), Array(rows..<(target?.type.shape.rank ?? rows)),
+        ]
         // Two batch dimensions where that saves copies: heads side by side in each member.
         var split = 0
-        if let target, let targetGroups, lhs.type.dtype == .float32 {
+        if lhs.type.dtype == .float32 {
             func lies(_ operand: Operand, _ groups: [[Int]], _ split: Int) -> Bool {
                 strides(of: groups, split: split, in: operand) != nil
             }
             func score(_ split: Int) -> Int {
                 (lies(lhs, lhsGroups, split) ? 1 : 0) + (lies(rhs, rhsGroups, split) ? 1 : 0)
             }
-            let possible = (0..<max(batch, 1)).filter { lies(target, targetGroups, $0) }
+            let possible = (0..<max(batch, 1)).filter { split in
+                target.map { lies($0, targetGroups, split) } ?? true
+            }
             split = possible.max { (score($0), -$0) < (score($1), -$1) } ?? 0
         }
         let (a, aStrides) = grouped(lhs, lhsGroups, split: split)
@@ -329,7 +331,7 @@ public struct PlanBuilder {
         }
         var c = spk_operand()
         c.slot = -1
-        if let target, let targetGroups, let strides = strides(of: targetGroups, split: split, in: target) {
+        if let target, let strides = strides(of: targetGroups, split: split, in: target) {
             c = target.kernelOperand(strides: strides)
             // Columns are contiguous, whatever one column's stride is called.
             c.strides.2 = 1

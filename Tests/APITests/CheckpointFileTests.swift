@@ -191,14 +191,16 @@ import Testing
         }
     }
 
-    @Test("A job starts from an imported checkpoint, and is refused once that is gone")
+    @Test("A job starts from an imported checkpoint, which stays as long as it may; then a job is refused")
     func startingFromImport() async throws {
         try await TestServer.run(withWorkers: true) { server in
             let imported = try await server.client.send("POST", "/v1/checkpoints", [:], Array("weights".utf8))
             let id = try #require(try imported.json()["id"]?.stringValue)
             let job = spec("quick").setting("/init", to: ["checkpoint": .string(id)])
-            #expect(try await server.client.post("/v1/jobs", job).status == 201)
-            _ = try await server.client.send("DELETE", "/v1/checkpoints/\(id)")
+            let submitted = try await server.client.post("/v1/jobs?wait=20", job)
+            #expect(submitted.status == 201)
+            #expect(try submitted.json()["state"]?.stringValue == "succeeded")
+            #expect(try await server.client.send("DELETE", "/v1/checkpoints/\(id)").status == 204)
             let refused = try await server.client.post("/v1/jobs", job)
             #expect(refused.status == 422)
             #expect(refused.text.contains("there is no checkpoint \(id)"), "\(refused.text)")

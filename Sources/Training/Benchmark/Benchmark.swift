@@ -42,18 +42,8 @@ package enum Benchmark {
         let firstLoss = try execution.output(carried).item()
 
         execution.run(repetitions: 3)
-        // Short bursts: the best is the machine's quietest moment, the median the typical one.
-        var burst = 1
-        var rates: [Double] = []
-        let deadline = monotonicSeconds() + seconds
-        while monotonicSeconds() < deadline || rates.isEmpty {
-            let begin = monotonicSeconds()
-            execution.run(repetitions: burst)
-            let duration = monotonicSeconds() - begin
-            rates.append(Double(burst) / duration)
-            if duration < shortestBurst { burst *= 2 }
-        }
-        rates.sort()
+        // The best burst is the machine's quietest moment, the median the typical one.
+        let rates = burstRates(of: execution, seconds: seconds, shortestBurst: shortestBurst)
         let profile = profiles ? execution.profile(repetitions: max(3, Int(rates[rates.count / 2]))) : nil
         let parameters = state.params.leaves.reduce(0) { $0 + $1.shape.elementCount }
         return BenchmarkResult(
@@ -66,6 +56,25 @@ package enum Benchmark {
                 "kernel_level": .string(KernelLevel.current.description),
                 "threads": JSONValue(ComputePool.threads),
             ], planDescription: executable.planDescription, profile: profile)
+    }
+
+    /// Runs a second of each of the short bursts that `seconds` have room for, at least one, ascending.
+    ///
+    /// - Parameter shortestBurst: a burst that took less, in seconds, is followed by ones twice as long.
+    static func burstRates(
+        of execution: BoundExecution, seconds: Double, shortestBurst: Double
+    ) -> [Double] {
+        var burst = 1
+        var rates: [Double] = []
+        let deadline = monotonicSeconds() + seconds
+        while monotonicSeconds() < deadline || rates.isEmpty {
+            let begin = monotonicSeconds()
+            execution.run(repetitions: burst)
+            let duration = monotonicSeconds() - begin
+            rates.append(Double(burst) / duration)
+            if duration < shortestBurst { burst *= 2 }
+        }
+        return rates.sorted()
     }
 
     private static func peakResidentMegabytes() -> Double {

@@ -17,20 +17,10 @@ package enum Roofline {
         return PlanProfile.Limits(operationsPerSecond: productRate, bytesPerSecond: copyRate)
     }
 
-    /// Runs a second, in the best of several bursts.
+    /// Runs of a program per second, in the best of several bursts.
     private static func rate(_ program: Program, _ inputs: [Tensor]) throws -> Double {
         let execution = try BoundExecution(try Executable(program), inputs: inputs)
         execution.run()
-        var best = 0.0
-        var burst = 1
-        let deadline = monotonicSeconds() + 0.5
-        while monotonicSeconds() < deadline {
-            let begin = monotonicSeconds()
-            execution.run(repetitions: burst)
-            let duration = monotonicSeconds() - begin
-            best = max(best, Double(burst) / duration)
-            if duration < 0.01 { burst *= 2 }
-        }
-        return best
+        return Benchmark.burstRates(of: execution, seconds: 0.5, shortestBurst: 0.01).last ?? 0
     }
 }

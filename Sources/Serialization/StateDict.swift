@@ -56,6 +56,23 @@ public indirect enum StateDict: Sendable {
         }
     }
 
+    /// The arrays and numbers, with their paths from here: `Dense_0/kernel`, and an empty one where this is a leaf itself.
+    package func leavesWithPaths() -> [(path: String, value: StateDict)] {
+        var leaves: [(path: String, value: StateDict)] = []
+        func collect(_ state: StateDict, _ path: String?) {
+            switch state {
+            case .array, .scalar, .int, .float, .bool: leaves.append((path ?? "", state))
+            default:
+                for entry in state.entries ?? [] {
+                    let key = entry.key.description
+                    collect(entry.value, path.map { $0 + "/" + key } ?? key)
+                }
+            }
+        }
+        collect(self, nil)
+        return leaves
+    }
+
     /// The entries of a dictionary or record; nil for anything else.
     public var entries: [Entry]? {
         switch self {

@@ -6,16 +6,10 @@ import TensorEngine
 struct StatePaths {
     private var arrays: [String: StateArray] = [:]
 
-    init(_ state: StateDict) { collect(state, "") }
-
-    private mutating func collect(_ state: StateDict, _ path: String) {
-        switch state {
-        case .array(let array), .scalar(let array): arrays[path] = array
-        default:
-            for entry in state.entries ?? [] {
-                let key = entry.key.description
-                collect(entry.value, path.isEmpty ? key : path + "/" + key)
-            }
+    init(_ state: StateDict) {
+        for (path, value) in state.leavesWithPaths() {
+            if case .array(let array) = value { arrays[path] = array }
+            if case .scalar(let array) = value { arrays[path] = array }
         }
     }
 

@@ -37,19 +37,15 @@ struct Initialization {
     /// - Throws: `SpecErrors` naming the values that are missing, that nothing takes, or that have another shape or type.
     func applied(to state: TrainState) throws -> TrainState {
         var given: [String: StateDict] = [:]
-        var parameters: Set<String> = []
-        Initialization.collect(file["params"] ?? .none, "") { path, _ in
-            parameters.insert(String(path.dropFirst()))
-        }
+        let parameters = Set((file["params"] ?? .none).leavesWithPaths().map(\.path))
         for part in spec.load {
             guard let value = file[part] else {
                 throw Initialization.problem(
                     "the checkpoint has no \"\(part)\"; it has \((file.entries ?? []).map(\.key.description).joined(separator: ", "))"
                 )
             }
-            Initialization.collect(value, part) { path, value in
-                // Rules are about the paths inside of a part, as those of masks are.
-                let inner = String(path.dropFirst(part.count + 1))
+            // Rules are about the paths inside of a part, as those of masks are.
+            for (inner, value) in value.leavesWithPaths() {
                 let renamed =
                     part == "opt_state"
                     ? spec.renamedInState(inner, parameters: parameters) : spec.renamed(inner)
@@ -97,17 +93,6 @@ struct Initialization {
             )
         }
         return try found.astype(tensor.dtype)
-    }
-
-    /// The arrays and numbers below a value, with their paths.
-    private static func collect(_ value: StateDict, _ path: String, _ body: (String, StateDict) -> Void) {
-        switch value {
-        case .array, .scalar, .int, .float, .bool: body(path, value)
-        default:
-            for entry in value.entries ?? [] {
-                collect(entry.value, path + "/" + entry.key.description, body)
-            }
-        }
     }
 
     private static func list(_ paths: [String]) -> String {

@@ -54,6 +54,7 @@ typedef struct {
     int64_t a_row, a_k, b_k, init_row, c_row, k;
     int64_t a_line, lines; // the chain goes on along A in `lines` more runs of k, each a_line behind the one before
     int tail;              // columns of the last vector
+    const float *next_a;   // rows along k that come next
 } micro_call;
 
 typedef void (*micro_kernel)(const micro_call *);
@@ -66,6 +67,11 @@ SPK_INLINE void micro(const int rows, const int vectors, const bool partial, con
     const int64_t a_row = call->a_row, a_k = call->a_k, b_k = call->b_k;
     const int tail = call->tail;
 #define COLUMNS(v) (partial && (v) == vectors - 1)
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) { __builtin_prefetch(call->c + r * call->c_row + 16 * v, 1, 3); }
+    }
     if (call->init != NULL) {
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
@@ -85,6 +91,11 @@ SPK_INLINE void micro(const int rows, const int vectors, const bool partial, con
     for (int64_t line = 0; line <= call->lines; line++) {
         const float *a = call->a + line * call->a_line;
         for (int64_t k = call->k; k > 0; k--) {
+            if (call->next_a != NULL && (k & 15) == 0) {
+                const float *next = call->next_a + (call->k - k);
+#pragma clang loop unroll(full)
+                for (int r = 0; r < rows; r++) { __builtin_prefetch(next + r * a_row, 0, 2); }
+            }
             f32x16 column[GEMM_WIDE_VECTORS > GEMM_VECTORS ? GEMM_WIDE_VECTORS : GEMM_VECTORS];
 #pragma clang loop unroll(full)
             for (int v = 0; v < vectors; v++) {
@@ -265,6 +276,7 @@ static void gemm_pass(
                     matrices->init == NULL ? NULL : matrices->init + (row + r) * matrices->init_row + column;
                 call.init_row = matrices->init_row;
             }
+            call.next_a = a_k == 1 && g + 1 < groups ? call.a + size * a_row : NULL;
             kernels[size](&call);
             r += size;
         }

@@ -2,7 +2,7 @@
 
 /// Matrices in float64 divided by their largest element, so that squares do not overflow, and back.
 private struct ScaledMatrices {
-    let values: Tensor
+    let matrices: Tensor
     /// What they were divided by, `[…, 1, 1]`.
     private let scale: Tensor
     private let dtype: DType
@@ -13,18 +13,20 @@ private struct ScaledMatrices {
         let wide = try x.astype(.float64)
         let largest = try max(abs(wide), axes: [-2, -1], keepDims: true)
         scale = try select(equal(largest, 0), 1, largest)
-        values = try wide / scale
-        isFinite = try TensorEngine.isFinite(sum(square(values), axes: [-2, -1], keepDims: true))
+        matrices = try wide / scale
+        isFinite = try TensorEngine.isFinite(sum(square(matrices), axes: [-2, -1], keepDims: true))
         dtype = x.dtype
     }
 
-    /// Eigenvalues or singular values `[…, n]` of the matrices as they were.
-    func unscaled(_ numbers: Tensor) throws -> Tensor { try numbers * squeeze(scale, axes: [-1]) }
+    /// Eigenvalues or singular values `[…, n]` of the matrices as they were; NaN where there is no result.
+    func values(_ x: Tensor, isDone: Tensor) throws -> Tensor {
+        let unscaled = try x * squeeze(scale, axes: [-1])
+        return try select(squeeze(isDone, axes: [-1]), unscaled, Tensor(Double.nan)).astype(dtype)
+    }
 
-    /// `x` in the type of the matrices; NaN where there is no result (`isDone`, bool `[…, 1, 1]`).
-    func result(_ x: Tensor, _ isDone: Tensor) throws -> Tensor {
-        let isDone = try x.rank < isDone.rank ? squeeze(isDone, axes: [-1]) : isDone
-        return try select(isDone, x, Tensor(Double.nan)).astype(dtype)
+    /// Vectors, likewise.
+    func vectors(_ x: Tensor, isDone: Tensor) throws -> Tensor {
+        try select(isDone, x, Tensor(Double.nan)).astype(dtype)
     }
 }
 
@@ -42,7 +44,7 @@ extension SymmetricEigen {
         let scaled = try ScaledMatrices(tril(x) + matrixTranspose(tril(x, k: -1)))
         let turns = try broadcastTo(identity(n, dtype: .float64), x.shape)
         let sweeps = JacobiSweeps(rowCount: n, termCount: n)
-        let end = try sweeps.run([scaled.values, turns], isFinite: scaled.isFinite) { round, state in
+        let end = try sweeps.run([scaled.matrices, turns], isFinite: scaled.isFinite) { round, state in
             let (a, crossings) = (state[0], try round.crossings)
             let products = try sum(select(crossings, a, 0), axes: [-1], keepDims: true)
             let squares = try expandDims(diagonal(a, axis1: -2, axis2: -1), axis: -1)
@@ -57,7 +59,7 @@ extension SymmetricEigen {
         let sorted = try TakeAlongAxis(axis: w.rank - 1, mode: .clamp)(w, order)
         let vectors = try matrixTranspose(rows(of: end.values[1], in: order))
         return [
-            try scaled.result(scaled.unscaled(sorted), end.isDone), try scaled.result(vectors, end.isDone),
+            try scaled.values(sorted, isDone: end.isDone), try scaled.vectors(vectors, isDone: end.isDone),
         ]
     }
 }
@@ -79,7 +81,7 @@ extension SVD {
         let square = Shape(x.shape.dropLast(2) + [inner, inner])
         let turns = try broadcastTo(identity(inner, dtype: .float64), square)
         let sweeps = JacobiSweeps(rowCount: inner, termCount: max(m, n))
-        let start = vectors == .none ? [scaled.values] : [scaled.values, turns]
+        let start = vectors == .none ? [scaled.matrices] : [scaled.matrices, turns]
         let end = try sweeps.run(start, isFinite: scaled.isFinite) { round, state in
             let partners = try round.exchanged(state[0], axis: -2)
             let squares = try sum(state[0] * state[0], axes: [-1], keepDims: true)
@@ -95,12 +97,12 @@ extension SVD {
         let lengths = try sqrt(sum(TensorEngine.square(end.values[0]), axes: [-1]))
         let order = try argsort(lengths, descending: true)
         let s = try TakeAlongAxis(axis: lengths.rank - 1, mode: .clamp)(lengths, order)
-        let values = try scaled.result(scaled.unscaled(s), end.isDone)
+        let values = try scaled.values(s, isDone: end.isDone)
         guard vectors != .none else { return [values] }
 
         let turned = try end.values.map { try rows(of: $0, in: order) }
-        let long = try scaled.result(directions(of: turned[0]), end.isDone)
-        let short = try scaled.result(turned[1], end.isDone)
+        let long = try scaled.vectors(directions(of: turned[0]), isDone: end.isDone)
+        let short = try scaled.vectors(turned[1], isDone: end.isDone)
         return try m < n
             ? [values, matrixTranspose(short), matrixTranspose(long)] : [values, long, short]
     }
@@ -109,10 +111,10 @@ extension SVD {
     /// them orthogonal also where rows are so short that they are not.
     private func directions(of rows: Tensor) throws -> Tensor {
         let factors = try QR(isFull: vectors == .full).reflected(matrixTranspose(rows))
-        let signs = try select(less(diagonal(factors[1], axis1: -2, axis2: -1), 0), -1.0, 1.0)
-        let (all, q) = (factors[0].shape[factors[0].rank - 1], factors[0])
-        var high = [Int](repeating: 0, count: signs.rank)
-        high[signs.rank - 1] = all - signs.shape[signs.rank - 1]
-        return try q * expandDims(pad(signs, low: high.map { _ in 0 }, high: high, value: 1), axis: -2)
+        let (q, r) = (factors[0], factors[1])
+        let signs = try select(less(diagonal(r, axis1: -2, axis2: -1), 0), -1.0, 1.0)
+        var added = [Int](repeating: 0, count: signs.rank)
+        added[signs.rank - 1] = q.shape[q.rank - 1] - signs.shape[signs.rank - 1]
+        return try q * expandDims(pad(signs, low: added.map { _ in 0 }, high: added, value: 1), axis: -2)
     }
 }

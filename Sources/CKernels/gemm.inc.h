@@ -384,6 +384,26 @@ static void run_epilogue(
     }
 }
 
+/// Runs the epilogue's machine code on a tile of the product.
+static void run_epilogue_code(
+    const fused_run *base, int product, float *tile, int64_t product_row, int64_t batch, int64_t row, int64_t column,
+    int64_t rows, int64_t columns) {
+    int count = base->plan->operand_count;
+    SPK_CODE_FRAME(frame, count);
+    frame->rows = rows;
+    frame->columns = columns;
+    for (int o = 0; o < count; o++) {
+        const fused_operand *whole = &base->operands[o];
+        bool is_product = o == product;
+        frame->operands[o].base = is_product
+            ? (char *)tile
+            : whole->base +
+                (batch * whole->strides[0] + row * whole->strides[1] + column * whole->strides[2]) * whole->size;
+        frame->operands[o].row_bytes = (is_product ? product_row : whole->strides[1]) * whole->size;
+    }
+    base->plan->code(frame);
+}
+
 // MARK: Whole products
 
 typedef struct {
@@ -452,6 +472,11 @@ static void run_gemm_tile(void *context, int64_t tile) {
             product += row * matrices.c_row + column;
         }
         if (run->fused == NULL) { continue; }
+        if (SPK_LEVEL_NUMBER == 2 && run->fused->plan->code != NULL) {
+            run_epilogue_code(
+                run->fused, gemm->product, product, matrices.c_row, batch, row, column, rows, columns);
+            continue;
+        }
         if (rows == run->epilogue->rows && columns == run->epilogue->columns) {
             run_epilogue(run->epilogue, run->fused, gemm->product, product, batch, row, column);
         } else {
@@ -541,9 +566,11 @@ static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) 
     if (plan != NULL) {
         cut_for_epilogue(&run, work, packs);
         resolve_fused(&fused, plan, whole, slots);
-        prepare_epilogue(
-            &epilogue, operands, &fused, gemm->product, run.tile_rows, run.tile_columns,
-            gemm->c.slot < 0 ? product_stride(run.tile_columns) : gemm->c.strides[1]);
+        if (SPK_LEVEL_NUMBER != 2 || plan->code == NULL) {
+            prepare_epilogue(
+                &epilogue, operands, &fused, gemm->product, run.tile_rows, run.tile_columns,
+                gemm->c.slot < 0 ? product_stride(run.tile_columns) : gemm->c.strides[1]);
+        }
         run.fused = &fused;
         run.epilogue = &epilogue;
     } else if (pool == NULL || work < GEMM_PARALLEL_WORK) {

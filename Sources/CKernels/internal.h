@@ -49,6 +49,14 @@ SPK_INLINE char *spk_address(void *const *slots, int32_t slot, int64_t offset, i
     return (char *)slots[slot] + offset * spk_element_size[dtype];
 }
 
+/// Declares `name`, a frame on the stack with room for `count` operands.
+#define SPK_CODE_FRAME(name, count)                                                                                    \
+    _Alignas(16) char name##_memory[sizeof(spk_code_frame) + (size_t)(count) * sizeof(struct spk_code_operand)];       \
+    spk_code_frame *name = (spk_code_frame *)(void *)name##_memory
+
+/// Runs a group's machine code, which there must be.
+void spk_run_code(const spk_fused *plan, void *const *slots, spk_pool *pool);
+
 SPK_INLINE int64_t spk_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Scalar conversions of the 16-bit floats, with integer arithmetic so that no instruction set rounds differently.

@@ -39,7 +39,12 @@ spk_level spk_set_level(spk_level level) {
 }
 
 void spk_run_fused(const void *arguments, void *const *slots, spk_pool *pool) {
-    table()->fused(arguments, slots, pool);
+    const spk_fused *plan = arguments;
+    if (plan->code != NULL && table()->level == SPK_LEVEL_AVX512) {
+        spk_run_code(plan, slots, pool);
+    } else {
+        table()->fused(arguments, slots, pool);
+    }
 }
 void spk_run_gemm(const void *arguments, void *const *slots, spk_pool *pool) {
     table()->gemm(arguments, slots, pool);

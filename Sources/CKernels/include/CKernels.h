@@ -123,6 +123,25 @@ typedef struct {
     int64_t strides[SPK_MAX_RANK];
 } spk_operand;
 
+/// What a group's machine code walks: `rows` times `columns` elements (both > 0). It advances the addresses by rows.
+typedef struct {
+    int64_t rows, columns;
+    struct spk_code_operand {
+        char *base;        // of the first element
+        int64_t row_bytes; // from row to row
+    } operands[];
+} spk_code_frame;
+typedef void (*spk_code)(spk_code_frame *frame);
+
+/// Memory for machine code, which is never writable and executable at once. NULL where the system gives none.
+typedef struct spk_code_memory spk_code_memory;
+spk_code_memory *spk_code_memory_create(void);
+/// A copy of a function's code that can be called; NULL if there is no room.
+spk_code spk_code_memory_add(spk_code_memory *memory, const void *bytes, int64_t count);
+/// Nothing will be added any more.
+void spk_code_memory_seal(spk_code_memory *memory);
+void spk_code_memory_destroy(spk_code_memory *memory);
+
 /// Fused elementwise work over an iteration space of `rank` dimensions (the last one innermost). Cut into blocks of
 /// consecutive elements; each block runs the whole code. Register numbers are < register_count <= 64. An operand that
 /// is stored may be the same memory as one that is loaded, if both have the same strides and offset.
@@ -131,6 +150,10 @@ typedef struct {
     int64_t dims[SPK_MAX_RANK];
     const spk_operand *operands;
     const spk_instruction *instructions;
+    // The same as machine code for AVX-512, which runs in place of the instructions where the processor has it, over rows of
+    // the last dimension; or NULL. weight: its simple operations per element.
+    spk_code code;
+    int64_t weight;
 } spk_fused;
 
 // MARK: Contractions

@@ -31,12 +31,14 @@ public final class Executable: Sendable {
     /// - Parameter carry: by output, the input that takes its value before the next run (a training step's state), or nil.
     ///   `BoundExecution` keeps such pairs in one buffer.
     public convenience init(_ program: Program, carry: [Int?]? = nil) throws {
-        try self.init(optimized: try Pipeline.run(program), carry: carry)
+        try self.init(optimized: try Pipeline.run(program), carry: carry, takesMachineCode: true)
     }
 
     /// Compiles a program as it is, without passes.
-    init(optimized program: Program, carry: [Int?]? = nil) throws {
-        var builder = PlanBuilder()
+    ///
+    /// - Parameter takesMachineCode: whether it is worth machine code: that takes some microseconds for each group.
+    init(optimized program: Program, carry: [Int?]? = nil, takesMachineCode: Bool = false) throws {
+        var builder = PlanBuilder(takesMachineCode: takesMachineCode)
         let inputs = program.inputTypes.enumerated().map { builder.makeBuffer($0.element, .input($0.offset)) }
         let outputs = program.outputTypes.enumerated().map {
             builder.makeBuffer($0.element, .output($0.offset))
@@ -44,6 +46,7 @@ public final class Executable: Sendable {
         var lowering = Lowering(program, builder: builder, inputs: inputs, outputs: outputs)
         try lowering.lower()
         builder = lowering.builder
+        builder.arguments.seal()
         let carry = carry ?? Array(repeating: nil, count: program.outputs.count)
         inputTypes = program.inputTypes
         outputTypes = program.outputTypes

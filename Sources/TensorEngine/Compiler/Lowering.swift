@@ -182,6 +182,7 @@ struct Lowering {
     private struct GroupCode {
         let code: [spk_instruction]
         let registerCount: Int
+        let blockCode: BlockCode
         let usesIndices: Bool
         let reads: [Operand]
         let writes: [Variable]
@@ -245,7 +246,8 @@ struct Lowering {
             return nil
         }
         return GroupCode(
-            code: allocation.code, registerCount: allocation.count, usesIndices: code.usesIndices,
+            code: allocation.code, registerCount: allocation.count, blockCode: code,
+            usesIndices: code.usesIndices,
             reads: reads, writes: writes, product: productOperand)
     }
 
@@ -293,7 +295,38 @@ struct Lowering {
         arguments.register_count = Int32(max(group.registerCount, 1))
         arguments.operands = builder.arguments.store(operands)
         arguments.instructions = builder.arguments.store(group.code)
+        arguments.code = machineCode(group, dims, operands)
+        arguments.weight = Int64(group.blockCode.weight + operands.count)
         return arguments
+    }
+
+    /// The group as machine code over rows of the last dimension; nil where the interpreter does better, or alone does.
+    private func machineCode(_ group: GroupCode, _ dims: [Int], _ operands: [spk_operand]) -> spk_code? {
+        let columns = dims[dims.count - 1]
+        // Short rows cost more than their elements.
+        guard builder.arguments.takesMachineCode, dims.count == 1 || columns >= 8 else { return nil }
+        let accesses = operands.enumerated().map { number, operand -> VectorProgram.Access? in
+            // Where the product's tiles lie is the kernel's business: consecutive columns they are.
+            if number == group.product { return .stream }
+            var strides = operand.strides
+            return withUnsafeBytes(of: &strides) { bytes in
+                let strides = bytes.bindMemory(to: Int64.self)
+                switch strides[dims.count - 1] {
+                case 1: return .stream
+                case 0 where columns > 1 || dims.count > 1:
+                    return dims.count > 1 && strides[dims.count - 2] != 0 ? .column : .scalar
+                case _ where columns == 1: return .stream
+                default: return nil
+                }
+            }
+        }
+        guard
+            let program = VectorProgram(
+                group.blockCode, accesses: accesses,
+                types: (group.reads.map(\.type) + group.writes.map(program.type(of:))).map(\.dtype)),
+            let code = VectorEmitter.code(for: program)
+        else { return nil }
+        return builder.arguments.store(code: code)
     }
 
     /// The buffers that are read element by element only, so that a result may take their place.

@@ -75,10 +75,26 @@ struct PlannedBuffer: Sendable {
     var byteCount: Int { type.byteCount }
 }
 
-/// Owns the argument blocks of a plan's steps.
+/// Owns the argument blocks of a plan's steps, and their machine code.
 final class ArgumentStorage: @unchecked Sendable {
     // Written while the plan is built, by one thread; constant afterwards.
     private var blocks: [UnsafeMutableRawPointer] = []
+    private var codeMemory: OpaquePointer?
+    /// Whether elementwise groups become machine code: where the processor has AVX-512, for plans that run often.
+    let takesMachineCode: Bool
+
+    init(takesMachineCode: Bool) {
+        self.takesMachineCode = takesMachineCode && spk_get_level() == SPK_LEVEL_AVX512
+    }
+
+    /// The code, ready to be called; nil where the system allows none.
+    func store(code: [UInt8]) -> spk_code? {
+        if codeMemory == nil { codeMemory = spk_code_memory_create() }
+        return codeMemory.flatMap { spk_code_memory_add($0, code, Int64(code.count)) }
+    }
+
+    /// To be called when the plan is complete.
+    func seal() { codeMemory.map(spk_code_memory_seal) }
 
     func store<T>(_ value: T) -> UnsafeRawPointer {
         let block = UnsafeMutableRawPointer.allocate(
@@ -98,7 +114,10 @@ final class ArgumentStorage: @unchecked Sendable {
         return UnsafePointer(typed)
     }
 
-    deinit { for block in blocks { block.deallocate() } }
+    deinit {
+        for block in blocks { block.deallocate() }
+        codeMemory.map(spk_code_memory_destroy)
+    }
 }
 
 /// One step of a plan, and which buffers it touches.
@@ -141,7 +160,11 @@ public struct PlanBuilder {
     /// What the steps that are being added compute.
     var origin: StepOrigin?
 
-    init() { self.init(arguments: ArgumentStorage(), buffers: [], constants: []) }
+    /// - Parameter takesMachineCode: see `ArgumentStorage`.
+    init(takesMachineCode: Bool) {
+        self.init(
+            arguments: ArgumentStorage(takesMachineCode: takesMachineCode), buffers: [], constants: [])
+    }
 
     private init(
         arguments: ArgumentStorage, buffers: [PlannedBuffer], constants: [Tensor]

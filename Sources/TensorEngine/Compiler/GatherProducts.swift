@@ -216,7 +216,8 @@ private struct GatherProducts {
             guard rows.mode == .fill else { return result }
             // A row that was looked up outside is NaN, and so is every sum with it.
             return try select(
-                broadcastTo(all(isInside), result.shape), result, full(result.shape, .nan, dtype: result.dtype))
+                broadcastTo(all(isInside), result.shape), result,
+                full(result.shape, .nan, dtype: result.dtype))
         case .table(let gradient, let dimensions, let rhs, let product, let indices, let mask, let scatter):
             // Indices outside are left out.
             let index = try mask.map { try select(value($0), value(indices), -1) } ?? value(indices)

@@ -85,7 +85,8 @@ extension KernelTests {
         private func float(_ random: inout TestRandom) -> Float {
             switch Int.random(in: 0..<12, using: &random) {
             case 0:
-                [0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-140, -0x1p-149, 0x1p31].randomElement(using: &random)!
+                [0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-140, -0x1p-149, 0x1p31].randomElement(
+                    using: &random)!
             case 1: Float(bitPattern: .random(in: 0...UInt32.max, using: &random))
             case 2...4: Float(Int.random(in: -9...9, using: &random))
             default: .random(in: -4...4, using: &random)
@@ -96,7 +97,10 @@ extension KernelTests {
             switch type {
             case .float32: rawBytes([float(&random)])
             case .bool: [UInt8.random(in: 0...2, using: &random)]
-            default: rawBytes([UInt32.random(in: 0...(Bool.random(using: &random) ? 40 : UInt32.max), using: &random)])
+            default:
+                rawBytes([
+                    UInt32.random(in: 0...(Bool.random(using: &random) ? 40 : UInt32.max), using: &random)
+                ])
             }
         }
 
@@ -121,7 +125,8 @@ extension KernelTests {
         @Test("random groups of floats, words and conditions, over rows of every length", arguments: 0..<60)
         func randomGroups(_ number: Int) throws {
             var random = TestRandom(UInt64(number))
-            let rows = Int.random(in: 1...5, using: &random), columns = number < 40 ? number + 1 : Int.random(in: 41...700, using: &random)
+            let rows = Int.random(in: 1...5, using: &random),
+                columns = number < 40 ? number + 1 : Int.random(in: 41...700, using: &random)
             var group = Group(rows: rows, columns: columns)
             var values: [DType: [Register]] = [:]
             for type in [DType.float32, .int32, .uint32, .bool] {

@@ -222,6 +222,8 @@ static void run_conv_tile(void *context, int64_t tile) {
 
 #include "conv_in_place.inc.h"
 
+#include "conv_gradient.inc.h"
+
 // MARK: One feature per group (depthwise), vectors along the groups
 
 static void run_conv_groups_tile(void *context, int64_t tile) {
@@ -398,6 +400,10 @@ static void run_conv_phase(
         phase.row_tiles = spk_ceil_div(phase.rows.size[1], phase.tile_rows);
         phase.tile_rows = spk_ceil_div(phase.rows.size[1], phase.row_tiles);
         spk_pool_run(used, planes * phase.row_tiles, run_conv_lines_tile, &phase);
+        return;
+    }
+    if (!splits && conv_gradient_in_place(&phase)) {
+        spk_pool_run(used, conv->groups * phase.row_tiles, run_conv_gradient_tile, &phase);
         return;
     }
     if (!splits && conv_rows_in_place(&phase)) {

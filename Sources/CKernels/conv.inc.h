@@ -12,7 +12,8 @@ enum {
     CONV_COLUMNS = 256,    // most columns per tile whose results go through scratch
     CONV_LEAST_TILES = 8,
     CONV_LEAST_TILES_ACROSS = 4, // short rows of patches cost too much
-    CONV_MARGIN_FLOATS = 6144,   // of the input per tile with margins, if one line of results needs no more
+    CONV_TILES_AHEAD = 2,        // of which this thread may do the next one
+    CONV_MARGIN_FLOATS = 6400,   // of the input per tile with margins, if one line of results needs no more
     CONV_LEAST_CHAIN = 20,       // of pixels, for the gradient of a kernel: shorter ones pay for loading and storing sums
     CONV_LEAST_LINE = 8,         // of taps, and of results, for reading in place
     CONV_GROUP_LANES = 64, // groups per tile of grouped sums

@@ -12,7 +12,8 @@ enum {
     CONV_COLUMNS = 256,    // most columns per tile whose results go through scratch
     CONV_LEAST_TILES = 8,
     CONV_LEAST_TILES_ACROSS = 4, // short rows of patches cost too much
-    CONV_MARGIN_FLOATS = 6144,   // of the input per tile with margins, if one line of results needs no more
+    CONV_TILES_AHEAD = 2,        // of which this thread may do the next one
+    CONV_MARGIN_FLOATS = 6400,   // of the input per tile with margins, if one line of results needs no more
     CONV_LEAST_CHAIN = 20,       // of pixels, for the gradient of a kernel: shorter ones pay for loading and storing sums
     CONV_LEAST_LINE = 8,         // of taps, and of results, for reading in place
     CONV_GROUP_LANES = 64, // groups per tile of grouped sums
@@ -222,6 +223,8 @@ static void run_conv_tile(void *context, int64_t tile) {
 
 #include "conv_in_place.inc.h"
 
+#include "conv_gradient.inc.h"
+
 // MARK: One feature per group (depthwise), vectors along the groups
 
 static void run_conv_groups_tile(void *context, int64_t tile) {
@@ -398,6 +401,10 @@ static void run_conv_phase(
         phase.row_tiles = spk_ceil_div(phase.rows.size[1], phase.tile_rows);
         phase.tile_rows = spk_ceil_div(phase.rows.size[1], phase.row_tiles);
         spk_pool_run(used, planes * phase.row_tiles, run_conv_lines_tile, &phase);
+        return;
+    }
+    if (!splits && conv_gradient_in_place(&phase)) {
+        spk_pool_run(used, conv->groups * phase.row_tiles, run_conv_gradient_tile, &phase);
         return;
     }
     if (!splits && conv_rows_in_place(&phase)) {

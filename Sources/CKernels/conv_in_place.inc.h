@@ -55,18 +55,33 @@ static void conv_copy_margins(
     }
 }
 
+/// Which lines of results a tile has.
+typedef struct {
+    int64_t first, plane, member, group;
+} conv_lines_place;
+
+SPK_INLINE conv_lines_place conv_lines_of(const conv_phase *phase, int64_t tile) {
+    int64_t rest = tile / phase->row_tiles, planes = phase->rows.size[0], members = phase->conv->batch;
+    return (conv_lines_place){
+        .first = tile % phase->row_tiles * phase->tile_rows,
+        .plane = rest % planes,
+        .member = rest / planes % members,
+        .group = rest / planes / members,
+    };
+}
+
 /// Some lines of results of one member and plane.
 static void run_conv_lines_tile(void *context, int64_t tile) {
     const conv_phase *phase = context;
     const spk_conv *conv = phase->conv;
     const conv_side *rows = &phase->rows, *taps = &phase->taps;
     float *margins = spk_get_scratch()->packed_a;
-    int64_t first = tile % phase->row_tiles * phase->tile_rows, rest = tile / phase->row_tiles;
+    conv_lines_place place = conv_lines_of(phase, tile), later = conv_lines_of(phase, tile + CONV_TILES_AHEAD);
+    int64_t first = place.first, plane = place.plane, member = place.member, group = place.group;
     int64_t last = SPK_MIN(first + phase->tile_rows, rows->size[1]);
-    int64_t plane = rest % rows->size[0];
-    rest /= rows->size[0];
-    int64_t member = rest % conv->batch, group = rest / conv->batch;
     const float *x = phase->x + group * conv->x.strides[0] + member * conv->x.strides[1];
+    bool asks = later.group < conv->groups && taps->size[0] == 1 && conv->input[0] == 1;
+    const float *ahead = asks ? phase->x + later.group * conv->x.strides[0] + later.member * conv->x.strides[1] : NULL;
     float *out = phase->out + group * conv->out.strides[0] + member * conv->out.strides[1] +
         plane * phase->out_stride[0];
     int64_t lines = (last - first - 1) * rows->step[1] + (taps->size[1] - 1) * taps->step[1] + 1;
@@ -99,9 +114,14 @@ static void run_conv_lines_tile(void *context, int64_t tile) {
             conv_range inside = conv_inside(
                 phase->base[1] + line * rows->step[1], taps->step[1], taps->size[1], conv->input[1]);
             int64_t from = ((line - first) * rows->step[1] + inside.first * taps->step[1]) * phase->line_floats;
+            // The line of x in the middle of what this line of a later tile sees.
+            int64_t line_ahead = (later.first + line - first) * rows->step[1] + phase->base[1] + taps->size[1] / 2;
+            bool asks_for_line = ahead != NULL && column == 0 && line_ahead >= 0 && line_ahead < conv->input[1];
             int64_t r = 0;
             for (int64_t g = 0; g < groups; g++) {
                 int64_t size = width / groups + (g < width % groups);
+                call.next_a =
+                    asks_for_line ? ahead + line_ahead * conv->x.strides[4] + r * rows->step[2] * conv->channels : NULL;
                 call.c = out + line * phase->out_stride[1] + r * phase->out_stride[2] + column;
                 call.init = NULL;
                 for (int64_t t = planes.first; t < planes.end && inside.first < inside.end; t++) {

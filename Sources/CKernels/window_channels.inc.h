@@ -111,6 +111,14 @@ static void window_list_bases(const window_run *run, window_line_taps *line, int
         const T *src = (const T *)run->src;                                                                            \
         T *dst = (T *)run->dst + (first + pixel) * run->channels, identity = (T)(IDENTITY);                            \
         int64_t c = 0;                                                                                                 \
+        if (line->tap_count == 1 && taps.count == 1) {                                                                 \
+            /* Windows of one element, as in the gradient of those that do not overlap. */                             \
+            const T *from = src + line->bases[0] + taps.source * run->channels;                                        \
+            for (; c + 16 <= run->channels; c += 16) {                                                                 \
+                const V a = (V)(identity), b = LOAD16(V, from, c);                                                     \
+                STORE16(V, dst, c, OPERATION);                                                                         \
+            }                                                                                                          \
+        }                                                                                                              \
         for (; c + 32 <= run->channels; c += 32) {                                                                     \
             WINDOW_VECTORS(V, 2, identity, LOAD16(V, src, source + c + 16 * v), OPERATION)                             \
             STORE16(V, dst, c, total[0]);                                                                              \
@@ -154,6 +162,7 @@ static void window_reduce_pixels(
     const window_run *run, window_line_taps *line, window_taps along, int64_t first, int64_t pixel, int64_t period,
     int64_t move) {
     const int64_t width = run->window->output[run->last];
+    if (line->listed != 0) { window_list_bases(run, line, 0); }
     switch (run->window->dtype) {
     case SPK_INT8: WINDOW_CHANNELS_OF(int8_t, i8x16, uint8_t, u8x16, INT8_MIN, INT8_MAX)
     case SPK_INT16: WINDOW_CHANNELS_OF(int16_t, i16x16, uint16_t, u16x16, INT16_MIN, INT16_MAX)

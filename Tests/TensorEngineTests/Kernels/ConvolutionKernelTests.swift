@@ -264,6 +264,41 @@ extension KernelTests {
                     low: [1, 1, 1], high: [1, 1, 1], isChannelsFirst: true), .kernelGradient)
         }
 
+        @Test(
+            "The gradient of a kernel without copies: shared lines, several stretches, steps, tiles of any width"
+        )
+        func gradientInPlace() {
+            func check(
+                groups: Int = 1, batch: Int, channels: Int, features: Int, input: [Int], kernel: [Int],
+                low: [Int], high: [Int], dilation: Int = 1
+            ) {
+                self.check(
+                    Geometry(
+                        groups: groups, batch: batch, channels: channels, features: features,
+                        input: [1] + input, kernel: [1] + kernel, low: [0] + low, high: [0] + high,
+                        dilation: [1, dilation, dilation], isChannelsFirst: true), .kernelGradient)
+            }
+            check(
+                batch: 20, channels: 3, features: 16, input: [9, 11], kernel: [9, 11], low: [1, 1],
+                high: [1, 1])
+            check(
+                batch: 16, channels: 2, features: 16, input: [24, 40], kernel: [24, 40], low: [2, 2],
+                high: [2, 2])
+            check(
+                groups: 2, batch: 36, channels: 2, features: 48, input: [13, 9], kernel: [7, 5], low: [1, 1],
+                high: [1, 1], dilation: 2)
+            check(
+                batch: 17, channels: 2, features: 32, input: [12, 12], kernel: [8, 8], low: [-1, 2],
+                high: [-1, 2])
+            // Lines of the kernel that meet no pixel at all.
+            check(
+                batch: 16, channels: 2, features: 16, input: [4, 8], kernel: [4, 8], low: [5, 1],
+                high: [5, 1])
+            check(
+                batch: 16, channels: 1, features: 32, input: [4, 3], kernel: [4, 3], low: [5, 4],
+                high: [0, 4])
+        }
+
         @Test("Empty sums are zero; empty results are left alone", arguments: Layout.allCases)
         func empty(layout: Layout) {
             check(Geometry(channels: 0), layout)

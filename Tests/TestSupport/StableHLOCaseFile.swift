@@ -33,7 +33,7 @@ package struct StableHLOCaseFile {
 
     private let name: String
     private var cases: [Case] = []
-    /// Programs that have no StableHLO, by the operation.
+    /// Programs that have no StableHLO for any batch size, by the operation.
     package private(set) var refused: [String: Int] = [:]
 
     package init(_ name: String) { self.name = name }

@@ -1,6 +1,7 @@
 """XLA (TensorFlow's XlaCallModule) runs StableHLO of Spindle's engine: each primitive, the golden cases, open batch sizes.
 
-The cases are what the tests write with SPINDLE_STABLEHLO_CASES: program, operands, and the engine's own results.
+The cases are what the tests write with SPINDLE_STABLEHLO_CASES: program, operands, and the engine's own results. Where there is a
+choice, as of the signs of eigenvectors, the programs themselves go on to what does not depend on it.
 """
 
 import base64

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <spawn.h>
 #include <signal.h>
+#include <malloc.h>
 #include <sys/socket.h>
 
 // Declared by the C library for _GNU_SOURCE only: accept(2) with SOCK_CLOEXEC, so that no worker inherits a client.

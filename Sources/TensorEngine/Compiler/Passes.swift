@@ -6,6 +6,7 @@ enum Pipeline {
         ("inlinePrograms", inlinePrograms),
         ("removeIdentities", { removeIdentities($0) { $0 is StopGradient } }),
         ("hoistOutOfLoops", hoistOutOfLoops),
+        ("multiplyBeforeGathering", multiplyBeforeGathering),
         ("foldConstants", foldConstants),
         ("eliminateCommonSubexpressions", eliminateCommonSubexpressions),
         ("eliminateDeadCode", eliminateDeadCode),

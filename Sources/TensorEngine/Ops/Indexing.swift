@@ -300,12 +300,16 @@ struct TakeAlongAxis: Primitive {
                     ]
                 }
             }
-            let all = Array(0..<x.type.rank)
+            let (all, result) = (Array(0..<x.type.rank), operation.results[0])
+            // Nothing to take; and where there are no lines, slices of one element would be larger than the operand.
+            if result.dimensions.contains(where: { $0.staticSize == 0 }) {
+                return [try writer.splat(0, result)]
+            }
             return [
                 try writer.gather(
                     x, writer.fullIndices(indices, axis: axis), isVector: true,
                     .init(window: [], collapsed: all, indexed: all),
-                    slice: all.map { _ in SymbolicDimension(fixed: 1) }, as: operation.results[0])
+                    slice: all.map { _ in SymbolicDimension(fixed: 1) }, as: result)
             ]
         }
     }

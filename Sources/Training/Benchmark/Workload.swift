@@ -25,20 +25,29 @@ struct WorkloadDefinition {
     let optimizer: GradientTransformation
 }
 
+private func crossEntropy(_ logits: Tensor, _ labels: Tensor) throws -> Tensor {
+    try mean(softmaxCrossEntropyWithIntegerLabels(logits, labels))
+}
+
+extension WorkloadDefinition {
+    /// An MLP for ten classes, with Adam.
+    static func classifier(_ features: [Int], inputs: Int, batch: Int) throws -> WorkloadDefinition {
+        let key = try PRNGKey(seed: 0)
+        return WorkloadDefinition(
+            model: MLP(features: features), x: try key.normal([batch, inputs]),
+            y: try key.randint([batch], low: 0, high: 10), loss: crossEntropy,
+            optimizer: adam(learningRate: 1e-3))
+    }
+}
+
 extension Workload {
     func definition() throws -> WorkloadDefinition {
         let key = try PRNGKey(seed: 0)
-        func crossEntropy(_ logits: Tensor, _ labels: Tensor) throws -> Tensor {
-            try mean(softmaxCrossEntropyWithIntegerLabels(logits, labels))
-        }
         func halfSquaredError(_ prediction: Tensor, _ y: Tensor) throws -> Tensor {
             try mean(sum(square(y - prediction), axes: [-1]) / 2)
         }
         func classifier(_ features: [Int], inputs: Int, batch: Int) throws -> WorkloadDefinition {
-            WorkloadDefinition(
-                model: MLP(features: features), x: try key.normal([batch, inputs]),
-                y: try key.randint([batch], low: 0, high: 10), loss: crossEntropy,
-                optimizer: adam(learningRate: 1e-3))
+            try .classifier(features, inputs: inputs, batch: batch)
         }
         func images(_ model: any Layer<Tensor, Tensor>, _ shape: Shape) throws -> WorkloadDefinition {
             WorkloadDefinition(

@@ -17,6 +17,7 @@ struct BenchCommand: ParsableCommand {
 
             Example: spindle bench mlp_mnist --seconds 3
             Example: spindle bench gpt_nano --profile --roofline
+            Example: spindle bench --growth --seconds 1
             """)
 
     @ArgumentParser.Argument(help: "The workloads; all without.")
@@ -40,6 +41,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Measure what this machine can do at most, and compare the profile's steps with it.")
     var roofline = false
 
+    @Flag(help: "Measure MLPs of growing batch size, width and depth instead of the workloads.")
+    var growth = false
+
     func run() throws {
         if let threads { ComputePool.configure(threads: threads) }
         var limits: PlanProfile.Limits?
@@ -53,6 +57,10 @@ struct BenchCommand: ParsableCommand {
             print(line.serialized())
             limits = measured
             if workloads.isEmpty, !profile, !plan { return }
+        }
+        if growth {
+            for point in Growth.points { print(try Growth.measure(point, seconds: seconds).serialized()) }
+            if workloads.isEmpty { return }
         }
         for workload in workloads.isEmpty ? Workload.allCases : workloads {
             let result = try Benchmark.run(workload, seconds: seconds, profiles: profile)

@@ -26,6 +26,7 @@ enum ClientCommands {
 extension AsyncParsableCommand {
     /// `main()` with the documented exit codes: ArgumentParser says 64 (EX_USAGE) for a wrong command line, Spindle 2.
     static func runFromCommandLine() async {
+        MemoryReturn.configure()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

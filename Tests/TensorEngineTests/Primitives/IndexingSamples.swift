@@ -42,6 +42,10 @@ extension PrimitiveTable {
                     TakeAlongAxis(axis: 0, mode: mode), "\(mode), no indices",
                     [numbers([4, 3]), indices([0, 3], 0...3)]
                 ) { _ in [PlainArray([0, 3], values: [])] },
+                PrimitiveSample(
+                    TakeAlongAxis(axis: 1, mode: mode), "\(mode), no lines",
+                    [numbers([0, 4]), indices([0, 3], 0...3)]
+                ) { _ in [PlainArray([0, 3], values: [])] },
             ]
         } + [
             PrimitiveSample(

@@ -29,7 +29,7 @@ struct VectorEmitter {
     private var freeSlots: [Int] = []
     private var maskOf: [Int?]
     private var freeMasks: [Int] = []
-    /// By value: where it is used in the section that is being emitted, in order.
+    /// By value: where it is used in the section that is being emitted, the last place first; places passed are dropped.
     private var uses: [[Int]]
     private var position = 0
     /// The operands of the node that is being emitted: their registers are not given away.
@@ -146,10 +146,12 @@ struct VectorEmitter {
         }
         let stores = level == .element ? program.stores : []
         for index in uses.indices { uses[index] = [] }
-        for (position, index) in nodes.enumerated() {
+        for (number, store) in stores.enumerated().reversed() {
+            uses[store.value.index].append(nodes.count + number)
+        }
+        for (position, index) in nodes.enumerated().reversed() {
             for operand in program.nodes[index].operands { uses[operand.index].append(position) }
         }
-        for (number, store) in stores.enumerated() { uses[store.value.index].append(nodes.count + number) }
         for index in registerOf.indices { registerOf[index] = nil }
         valueIn = Array(repeating: nil, count: 32)
         freeMasks = [1, 2, 3, 4, 5, 6]
@@ -157,7 +159,7 @@ struct VectorEmitter {
         for (position, index) in nodes.enumerated() {
             self.position = position
             try emit(index)
-            release(index)
+            release(pinned + [index])
         }
         for (number, store) in stores.enumerated() {
             position = nodes.count + number
@@ -165,7 +167,7 @@ struct VectorEmitter {
             let register = hold(store.value.index)
             let target = VectorOperand.stream(base: address(of: store.operand), scale: store.isByte ? 1 : 4)
             assembler.vector(store.isByte ? .bytesFromWords : .store, register, target, mask: tailMask)
-            release(nil)
+            release(pinned)
         }
         // Spilled values of this section are gone; what higher levels read stays.
         for index in slotOf.indices where program.nodes[index].level == level && !outlives[index] {
@@ -282,17 +284,17 @@ struct VectorEmitter {
     // MARK: Registers
 
     /// The next use of a value behind the node that is being emitted.
-    private func nextUse(_ value: Int) -> Int? { uses[value].first { $0 > position } }
+    private mutating func nextUse(_ value: Int) -> Int? {
+        while let next = uses[value].last, next <= position { uses[value].removeLast() }
+        return uses[value].last
+    }
 
-    private mutating func release(_ defined: Int?) {
-        for register in valueIn.indices {
-            guard let value = valueIn[register], nextUse(value) == nil else { continue }
-            valueIn[register] = nil
+    /// Takes the registers of values that are not used any more.
+    private mutating func release(_ values: [Int]) {
+        for value in values where nextUse(value) == nil {
+            if let register = registerOf[value] { valueIn[register] = nil }
+            if let mask = maskOf[value] { freeMasks.append(mask) }
             registerOf[value] = nil
-        }
-        for value in maskOf.indices {
-            guard let mask = maskOf[value], nextUse(value) == nil else { continue }
-            freeMasks.append(mask)
             maskOf[value] = nil
         }
     }

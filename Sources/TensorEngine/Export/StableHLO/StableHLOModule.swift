@@ -7,7 +7,7 @@ extension Program {
     /// - Parameters:
     ///   - name: the module's name: letters, digits, `_`.
     ///   - inputNames: what the inputs are, such as `params/Dense_0/kernel`; comments in the text.
-    /// - Throws: for an operation that StableHLO has no form of (`svd`, `eigh`), with its name.
+    /// - Throws: for an operation without a form in StableHLO (forward mode of a function with `customVJP`), with its name.
     public func stableHLO(name: String = "program", inputNames: [String] = []) throws -> String {
         try BatchPolymorphicProgram(self).stableHLO(name: name, inputNames: inputNames)
     }

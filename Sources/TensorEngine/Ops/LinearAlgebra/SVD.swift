@@ -112,7 +112,7 @@ struct SVD: Primitive {
         }
     }
 
-    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
+    var stableHLO: StableHLORule { .composite { try rotated($0[0]) } }
 }
 
 private struct SVDStep {

@@ -50,7 +50,7 @@ struct SymmetricEigen: Primitive {
         }
     }
 
-    var stableHLO: StableHLORule { .unavailable("StableHLO has no such decomposition") }
+    var stableHLO: StableHLORule { .composite { try SymmetricEigen.rotated($0[0]) } }
 }
 
 private struct EigenStep {

@@ -2,8 +2,9 @@
 #include "internal.h"
 
 enum {
-    CODE_PARALLEL_WORK = 400000, // elements times weight from which on threads help
-    CODE_TILE_WORK = CODE_PARALLEL_WORK / 4,
+    CODE_PARALLEL_WORK = 60000, // elements times weight from which on threads help
+    CODE_TILE_WORK = CODE_PARALLEL_WORK / 2,
+    CODE_MOST_TILES = 64,
 };
 
 typedef struct {
@@ -66,7 +67,7 @@ void spk_run_code(const spk_fused *plan, void *const *slots, spk_pool *pool) {
     bool parallel = pool != NULL && count * plan->weight >= CODE_PARALLEL_WORK;
     if (parallel) {
         // Tiles of equal work, by shape alone.
-        int64_t elements = SPK_MAX(CODE_TILE_WORK / SPK_MAX(plan->weight, (int64_t)1), (int64_t)1024);
+        int64_t elements = SPK_MAX(CODE_TILE_WORK / SPK_MAX(plan->weight, (int64_t)1), count / CODE_MOST_TILES);
         if (run.columns > elements) {
             run.tile_columns = spk_ceil_div(elements, 16) * 16;
             run.column_tiles = spk_ceil_div(run.columns, run.tile_columns);

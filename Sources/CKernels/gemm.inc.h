@@ -235,6 +235,7 @@ typedef struct {
     const float *a, *b, *init; // of this batch element
     float *c;
     int64_t a_row, a_k, b_k, b_column, init_row, c_row, k;
+    bool b_in_panels; // see spk_gemm; then b_k and b_column do not matter
 } gemm_matrices;
 
 /// How many vectors wide the next panel is, of `left` columns.
@@ -257,6 +258,10 @@ static void gemm_pass(
             call.b = packed;
             call.b_k = width;
             packed += depth * width;
+        } else if (matrices->b_in_panels) {
+            int64_t within = column % SPK_PANEL_COLUMNS;
+            call.b = matrices->b + (column - within) * matrices->k + first * SPK_PANEL_COLUMNS + within;
+            call.b_k = SPK_PANEL_COLUMNS;
         } else {
             call.b = matrices->b + first * matrices->b_k + column;
             call.b_k = matrices->b_k;
@@ -288,14 +293,15 @@ static void gemm_pass(
 static void gemm_block(
     const gemm_matrices *matrices, int64_t row, int64_t rows, int64_t column, int64_t columns) {
     int64_t a_row = matrices->a_row, a_k = matrices->a_k;
-    bool wide = rows <= GEMM_WIDE_ROWS;
+    bool wide = rows <= GEMM_WIDE_ROWS && !matrices->b_in_panels;
     // Strides of pages let the rows of A push each other out of the first cache (and out of the TLB).
     bool packs_a = columns >= GEMM_A_REUSE && rows >= GEMM_ROWS &&
         ((a_k == 1 && a_row % 512 == 0 && matrices->k >= 32) || (a_row == 1 && a_k >= 512));
-    bool packs_b = (matrices->b_column != 1 && columns > 1) || (matrices->b_k % 1024 == 0 && rows >= GEMM_B_REUSE);
+    bool packs_b = !matrices->b_in_panels &&
+        ((matrices->b_column != 1 && columns > 1) || (matrices->b_k % 1024 == 0 && rows >= GEMM_B_REUSE));
     spk_scratch *scratch = packs_a || packs_b ? spk_get_scratch() : NULL;
     const float *panels = packs_b ? scratch->packed_b : NULL;
-    int64_t block_columns = packs_b ? GEMM_PACKED_COLUMNS : columns;
+    int64_t block_columns = packs_b ? GEMM_PACKED_COLUMNS : matrices->b_in_panels ? SPK_PANEL_COLUMNS : columns;
     int64_t block_rows = packs_a ? GEMM_PACKED_ROWS : rows;
     for (int64_t end = column + columns; column < end; column += block_columns) {
         int64_t width = SPK_MIN(block_columns, end - column);
@@ -456,13 +462,14 @@ static void run_gemm_tile(void *context, int64_t tile) {
             .b_column = gemm->b.strides[2],
             .c_row = gemm->c.strides[1],
             .k = gemm->k,
+            .b_in_panels = gemm->b_in_panels,
         };
         float *product = matrices.c;
         if (!keeps) {
             // The tile is a matrix of its own.
             matrices.c_row = product_stride(columns);
             matrices.a += row * matrices.a_row;
-            matrices.b += column * matrices.b_column;
+            matrices.b += column * (gemm->b_in_panels ? gemm->k : matrices.b_column);
             gemm_block(&matrices, 0, rows, 0, columns);
         } else {
             if (run->init != NULL) {
@@ -503,7 +510,8 @@ static void run_gemm_tile(void *context, int64_t tile) {
 
 /// Tiles by shape alone: a product with an epilogue is cut so that a tile stays in the cache until that has run.
 static void cut_for_epilogue(gemm_run *run, double work, bool packs) {
-    enum { MOST_COLUMNS = 512, PACKED_ROWS = 256 };
+    // Narrower tiles of few rows read the epilogue's operands in pieces that no prefetcher follows.
+    enum { MOST_COLUMNS = 512, PACKED_ROWS = 256, FEW_ROWS = 64, LEAST_COLUMNS = 128 };
     const spk_gemm *gemm = run->gemm;
     int64_t wanted = work < GEMM_PARALLEL_WORK
         ? 1
@@ -511,7 +519,7 @@ static void cut_for_epilogue(gemm_run *run, double work, bool packs) {
     int64_t area = SPK_MIN((int64_t)SPK_PRODUCT_TILE, spk_ceil_div(gemm->m * gemm->n * gemm->batch, wanted));
     int64_t rows = SPK_MIN(gemm->m, (int64_t)PACKED_ROWS), columns = SPK_MIN(gemm->n, (int64_t)MOST_COLUMNS);
     if (packs) {
-        columns = SPK_MAX(area / rows / 32 * 32, (int64_t)32);
+        columns = SPK_MAX(area / rows / 32 * 32, rows <= FEW_ROWS ? (int64_t)LEAST_COLUMNS : (int64_t)32);
     } else {
         rows = SPK_MAX(area / columns, SPK_MIN((int64_t)GEMM_ROWS, (int64_t)SPK_PRODUCT_TILE / columns));
         if (rows >= gemm->m) { columns = SPK_MAX(area / gemm->m / 32 * 32, (int64_t)32); }
@@ -553,6 +561,7 @@ static void cut(gemm_run *run, double work, bool packs) {
 }
 
 static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) {
+    enum { FLAT_ROWS = 64 };
     const spk_gemm *gemm = arguments;
     if (gemm->batch <= 0 || gemm->m <= 0 || gemm->n <= 0) { return; }
     gemm_run run = {
@@ -567,7 +576,9 @@ static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) 
         .tile_rows = gemm->m,
         .tile_columns = gemm->n,
     };
-    bool packs = gemm->b.strides[2] != 1 && gemm->n > 1;
+    // Few rows by many columns: cut along these, so that each part of B is read once.
+    bool is_flat = gemm->batch == 1 && gemm->m <= FLAT_ROWS && gemm->n >= 8 * gemm->m;
+    bool packs = gemm->b_in_panels || is_flat || (gemm->b.strides[2] != 1 && gemm->n > 1);
     double each = (double)gemm->m * (double)gemm->n * (double)SPK_MAX(gemm->k, (int64_t)1);
     double work = each * (double)gemm->batch;
     const spk_fused *plan = gemm->epilogue;

@@ -1,5 +1,7 @@
-// The pool of parked threads. One 64-bit word holds generation, tile count and next tile, so that a thread that comes
+// The pool of parked threads. One 64-bit word holds generation and the tiles that are left, so that a thread that comes
 // late can never claim a tile of a region it does not know; a region ends when all tiles are done, whoever did them.
+// The caller takes tiles from the front and workers from the back: of regions over the same data, each finds most of what it
+// works on in its own cache.
 #define _GNU_SOURCE
 #include "internal.h"
 
@@ -22,7 +24,7 @@ enum {
 #define TILE_MASK ((uint64_t)MAX_TILES)
 
 struct spk_pool {
-    // generation << 40 | tile count << 20 | next tile
+    // generation << 40 | end of the tiles that are left << 20 | the first of them
     _Alignas(128) _Atomic uint64_t work;
     void (*body)(void *, int64_t);
     void *context;
@@ -63,15 +65,17 @@ static void futex_wake_all(_Atomic uint32_t *word) {
 
 static inline bool has_tiles(uint64_t word) { return (word & TILE_MASK) < ((word >> TILE_BITS) & TILE_MASK); }
 
-/// Claims and runs tiles until none is left; returns how many it ran.
-static uint32_t work_on_tiles(spk_pool *pool) {
+/// Claims and runs tiles, from the front or from the back, until none is left; returns how many it ran.
+static inline uint32_t work_on_tiles(spk_pool *pool, bool from_back) {
     uint32_t finished = 0;
     uint64_t word = atomic_load_explicit(&pool->work, memory_order_acquire);
     while (has_tiles(word)) {
+        uint64_t rest = from_back ? word - ((uint64_t)1 << TILE_BITS) : word + 1;
         if (atomic_compare_exchange_weak_explicit(
-                &pool->work, &word, word + 1, memory_order_acq_rel, memory_order_acquire)) {
+                &pool->work, &word, rest, memory_order_acq_rel, memory_order_acquire)) {
             // The region cannot end before this tile is done: body and context stay as they are.
-            pool->body(pool->context, pool->first_tile + (int64_t)(word & TILE_MASK));
+            uint64_t tile = from_back ? (rest >> TILE_BITS) & TILE_MASK : word & TILE_MASK;
+            pool->body(pool->context, pool->first_tile + (int64_t)tile);
             finished += 1;
             word = atomic_load_explicit(&pool->work, memory_order_acquire);
         }
@@ -97,7 +101,7 @@ static bool spin_for_tiles(spk_pool *pool) {
 static void *worker(void *argument) {
     spk_pool *pool = argument;
     while (!atomic_load_explicit(&pool->stopping, memory_order_acquire)) {
-        uint32_t finished = work_on_tiles(pool);
+        uint32_t finished = work_on_tiles(pool, true);
         if (finished > 0) {
             // After this the region may be over. The caller sets its flag before it looks at `done` again.
             atomic_fetch_add(&pool->done, finished);
@@ -190,7 +194,7 @@ void spk_pool_run(spk_pool *pool, int64_t tiles, void (*body)(void *, int64_t), 
         atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
         atomic_store(&pool->work, generation << (2 * TILE_BITS) | count << TILE_BITS);
         wake_workers(pool);
-        uint32_t own = work_on_tiles(pool);
+        uint32_t own = work_on_tiles(pool, false);
         if (own != count) { wait_for_workers(pool, (uint32_t)count - own); }
     }
     atomic_store_explicit(&pool->busy, 0, memory_order_release);

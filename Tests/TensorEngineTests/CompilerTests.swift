@@ -39,6 +39,60 @@ import Testing
         #expect(executable.plan.inputOfOutput[0] == 0)
     }
 
+    @Test("parts of a concatenation are computed in their place", arguments: [0, 1])
+    func concatenation(axis: Int) throws {
+        func f(_ v: [Tensor]) throws -> Tensor {
+            let parts = try [sin(v[0]), v[0] * v[1], cos(v[1])]
+            return try matmul(concatenate(parts, axis: axis), v[2])
+        }
+        let key = try PRNGKey(seed: 2)
+        let v = try [
+            key.normal([24, 40]), key.foldIn(1).normal([24, 40]),
+            key.foldIn(2).normal([axis == 0 ? 40 : 120, 8]),
+        ]
+        let executable = try Executable(makeProgram({ [try f($0)] }, v))
+        #expect(!executable.plan.steps.contains { $0.kernelName == "copy" }, "\(executable.planDescription)")
+        #expect(try executable.run(v)[0].doubles() == f(v).doubles())
+    }
+
+    @Test("a part that others read, or that comes twice, is copied into a concatenation")
+    func sharedParts() throws {
+        func f(_ v: [Tensor]) throws -> [Tensor] {
+            let a = try v[0] * 2
+            let b = try v[0] + 1
+            return [
+                try concatenate([a, a, b], axis: 1), b, try concatenate([concatenate([b, exp(b)]), a]),
+            ]
+        }
+        let v = [try PRNGKey(seed: 2).normal([3, 17])]
+        let results = try Executable(makeProgram({ try f($0) }, v)).run(v)
+        for (result, expected) in zip(results, try f(v)) {
+            #expect(try result.doubles() == expected.doubles())
+        }
+    }
+
+    @Test("results that stand twice, and inputs that are handed on, are written by the step that knows them")
+    func repeatedOutputs() throws {
+        let program = try makeProgram(
+            { (v: [Tensor]) in
+                let next = try v[0] + v[1]
+                return [v[1], next, next]
+            }, [try Tensor([1, 2, 3] as [Float]), try Tensor([5, 5, 6] as [Float])])
+        let executable = try Executable(program, carry: [0, 1, nil])
+        #expect(executable.plan.steps.count == 1)
+        // Fibonacci's numbers, each state in the other's place.
+        for steps in [1, 2, 5] {
+            let bound = try BoundExecution(
+                executable, inputs: [try Tensor([1, 2, 3] as [Float]), try Tensor([5, 5, 6] as [Float])])
+            bound.run(repetitions: steps)
+            var (a, b): ([Float], [Float]) = ([1, 2, 3], [5, 5, 6])
+            for _ in 0..<steps { (a, b) = (b, zip(a, b).map { $0 + $1 }) }
+            #expect(try bound.output(0).elements(as: Float.self) == a)
+            #expect(try bound.output(1).elements(as: Float.self) == b)
+            #expect(try bound.output(2).elements(as: Float.self) == b)
+        }
+    }
+
     @Test("temporaries that do not live together share memory")
     func arena() throws {
         let program = try makeProgram(

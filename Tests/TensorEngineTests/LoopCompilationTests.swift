@@ -128,6 +128,35 @@ private func example(_ seed: Int = 3) throws -> [Tensor] {
         }
     }
 
+    @Test("what a product in a loop would pack in each iteration is laid out once, with the same bits")
+    func preparedOperands() throws {
+        let keys = try PRNGKey(seed: 9).split(3)
+        let v = try [keys[0].normal([64, 32]), keys[1].normal([3, 64]), keys[2].normal([5, 3, 32])]
+        func step(_ state: Tensor, _ x: Tensor) throws -> Tensor {
+            try tanh(matmul(matmul(state, v[0]) + x, transpose(v[0])) + state)
+        }
+        func loop(_ v: [Tensor]) throws -> Tensor {
+            try scan(
+                { (state: Tensor, x: Tensor) in
+                    (try tanh(matmul(matmul(state, v[0]) + x, transpose(v[0])) + state), [Tensor]())
+                }, initial: v[1], over: v[2]
+            ).carry
+        }
+        var expected = v[1]
+        for k in 0..<5 {
+            expected = try step(expected, squeeze(slice(v[2], axis: 0, k..<(k + 1)), axes: [0]))
+        }
+        #expect(try bytes([loop(v)]) == bytes([expected]))
+        #expect(try bytes([jit { (v: [Tensor]) in try loop(v) }(v)]) == bytes([expected]))
+
+        let plan = try Executable(makeProgram({ try loop($0) }, v)).plan
+        let place = try #require(plan.steps.firstIndex { !$0.bodies.isEmpty })
+        let written = plan.steps[..<place].flatMap(\.writes)
+        let panels = try #require(written.first { plan.buffers[$0].type.shape == [2, 32, 32] })
+        #expect(plan.steps[place].reads.contains(panels))
+        #expect(plan.steps[place].bodies[0].contains { $0.kernelName == "gemm" && $0.reads.contains(panels) })
+    }
+
     @Test("a sum of products and other contributions: what is no product is added up in the loop")
     func mixedSums() throws {
         func loss(_ v: [Tensor]) throws -> Tensor {

@@ -164,6 +164,9 @@ typedef struct {
 /// have strides 0 (a bias). C is written with its strides too (columns must be contiguous: strides[2] == 1).
 /// With batch_inner > 1 the batch is two dimensions, the inner one of that size with strides[3], for A, B and C.
 ///
+/// With b_in_panels (batch 1, n a multiple of SPK_PANEL_COLUMNS) B lies as the kernel reads it: panels of that many columns
+/// one behind the other, each dense [k, SPK_PANEL_COLUMNS], and its strides do not matter.
+///
 /// `epilogue`, if there is one, is elementwise work over [batch, m, n] that runs on each tile of C as soon as it is
 /// computed. Its operand number `product` is C; with c.slot < 0 (and no init)
 /// nobody else reads C, which then never gets to memory.
@@ -171,8 +174,9 @@ typedef struct {
     int64_t batch, m, n, k, batch_inner;
     spk_operand a, b, init, c;
     const spk_fused *epilogue;
-    int32_t product;
+    int32_t product, b_in_panels;
 } spk_gemm;
+enum { SPK_PANEL_COLUMNS = 32 };
 
 /// The same sum for float64 and the integer types (dtype of A, B and C alike), in the same order.
 typedef struct {

@@ -22,6 +22,12 @@ struct Lowering {
     private var outputIndex: [Int]
     /// Where the results go, by output.
     private let outputOperands: [Operand]
+    /// By output: whether the step that computes or reads its value writes it there besides.
+    private var isOutputWritten: [Bool]
+    /// The outputs that no step has as its result: inputs, and those that are another output too.
+    private let repeatedOutputs: [Int]
+    /// By variable: the concatenation that it is a part of and nothing else, and where in it the part begins.
+    private var concatenation: [Variable: (equation: Int, start: Int)] = [:]
 
     /// - Parameters:
     ///   - builder: collects the steps.
@@ -32,6 +38,7 @@ struct Lowering {
         source = LoweredProgram(program)
         self.builder = builder
         outputOperands = outputs
+        isOutputWritten = Array(repeating: false, count: outputs.count)
         groups = FusionGroups(program)
         operands = Array(repeating: nil, count: program.types.count)
         definition = Array(repeating: -1, count: program.types.count)
@@ -56,9 +63,23 @@ struct Lowering {
                     || groups.groupOfEquation[producer] != group
             }
         }
+        for (position, equation) in program.equations.enumerated() {
+            guard let primitive = equation.primitive as? Concatenate else { continue }
+            var start = 0
+            for variable in equation.inputs {
+                if onlyReader[variable.index] == position { concatenation[variable] = (position, start) }
+                start += program.type(of: variable).shape[primitive.axis]
+            }
+        }
         for (k, variable) in program.outputs.enumerated() {
             isStored[variable.index] = true
             if outputIndex[variable.index] < 0 { outputIndex[variable.index] = k }
+        }
+        let places = outputIndex
+        let producers = definition
+        repeatedOutputs = program.outputs.indices.filter { k in
+            let variable = program.outputs[k]
+            return places[variable.index] != k || producers[variable.index] < 0
         }
         for (variable, operand) in zip(program.inputs, inputs) { operands[variable.index] = operand }
         for (variable, value) in program.constants {
@@ -82,7 +103,7 @@ struct Lowering {
         }
         // Outputs that no step writes in place: inputs, constants, views, and repeated ones.
         builder.origin = nil
-        for (k, variable) in program.outputs.enumerated() {
+        for (k, variable) in program.outputs.enumerated() where !isOutputWritten[k] {
             let source = try operand(variable)
             if source.layout.base != outputOperands[k].layout.base {
                 builder.copy(source, to: outputOperands[k])
@@ -96,6 +117,24 @@ struct Lowering {
         let result = output >= 0 ? outputOperands[output] : builder.temporary(program.type(of: variable))
         operands[variable.index] = result
         return result
+    }
+
+    /// The place of an elementwise result: of one that is only concatenated with others, its part of that result.
+    private mutating func makePlace(_ variable: Variable) -> Operand {
+        guard outputIndex[variable.index] < 0, let (position, start) = concatenation[variable],
+            let primitive = program.equations[position].primitive as? Concatenate
+        else { return makeResult(variable) }
+        let whole = program.equations[position].outputs[0]
+        let result = (operands[whole.index] ?? makeResult(whole))
+            .sliced(axis: primitive.axis, from: start, shape: program.type(of: variable).shape)
+        operands[variable.index] = result
+        return result
+    }
+
+    /// The outputs that a group writes besides.
+    private mutating func makeCopies(_ group: GroupCode) -> [Operand] {
+        for output in group.copies { isOutputWritten[output] = true }
+        return group.copies.map { outputOperands[$0] }
     }
 
     /// Where a variable lies. Views are resolved here, on first use; one that no strides describe is copied.
@@ -142,7 +181,11 @@ struct Lowering {
         let equation = program.equations[position]
         builder.origin = StepOrigin(source: source, equations: [position])
         let inputs = try equation.inputs.map { try operand($0) }
-        var outputs = equation.outputs.map { makeResult($0) }
+        var outputs = equation.outputs.map { variable in
+            // A concatenation has its place when its first part is there.
+            equation.primitive is Concatenate
+                ? operands[variable.index] ?? makeResult(variable) : makeResult(variable)
+        }
         // Nothing to compute for an empty result.
         if outputs.allSatisfy({ $0.type.shape.elementCount == 0 }) { return }
         switch equation.primitive.lowering {
@@ -186,6 +229,9 @@ struct Lowering {
         let usesIndices: Bool
         let reads: [Operand]
         let writes: [Variable]
+        /// Outputs of the program that are written besides, behind `writes`: values that stand elsewhere too.
+        let copies: [Int]
+        let types: [TensorType]
         /// The number of the operand that is the product whose epilogue this is.
         var product: Int?
     }
@@ -242,13 +288,25 @@ struct Lowering {
             code.store(register, reads.count + writes.count, program.type(of: variable).dtype)
             writes.append(variable)
         }
-        guard let allocation = code.allocateRegisters(limit: 64), reads.count + writes.count < 256 else {
-            return nil
+        let shape = program.type(of: program.equations[positions[0]].outputs[0]).shape
+        var copies: [Int] = []
+        for k in repeatedOutputs where !isOutputWritten[k] {
+            let variable = program.outputs[k]
+            guard variable != product, program.type(of: variable).shape == shape,
+                let register = registers[variable.id]
+            else { continue }
+            code.store(register, reads.count + writes.count + copies.count, program.type(of: variable).dtype)
+            copies.append(k)
         }
+        guard let allocation = code.allocateRegisters(limit: 64),
+            reads.count + writes.count + copies.count < 256
+        else { return nil }
         return GroupCode(
             code: allocation.code, registerCount: allocation.count, blockCode: code,
-            usesIndices: code.usesIndices,
-            reads: reads, writes: writes, product: productOperand)
+            usesIndices: code.usesIndices, reads: reads, writes: writes, copies: copies,
+            types: reads.map(\.type) + writes.map(program.type(of:))
+                + copies.map { program.type(of: program.outputs[$0]) },
+            product: productOperand)
     }
 
     /// Emits one step for a group of elementwise equations, or two where the registers do not suffice.
@@ -271,7 +329,7 @@ struct Lowering {
             try lowerGroup(second)
             return
         }
-        let writes = group.writes.map { makeResult($0) }
+        let writes = group.writes.map { makePlace($0) } + makeCopies(group)
         let shape = program.type(of: program.equations[positions[0]].outputs[0]).shape
         guard shape.elementCount > 0 else { return }
         let layouts = (group.reads + writes).map(\.layout.strides)
@@ -282,7 +340,8 @@ struct Lowering {
             : collapse(shape, layouts)
         builder.step(
             fused(group, dims, zip(group.reads + writes, strides).map { $0.kernelOperand(strides: $1) }),
-            spk_run_fused, reads: group.reads, writes: writes, replaceable: replaceable(group.reads))
+            spk_run_fused, reads: group.reads, writes: writes,
+            replaceable: replaceable(group.reads, group, writing: writes))
     }
 
     /// The argument block of a group.
@@ -323,17 +382,20 @@ struct Lowering {
         guard
             let program = VectorProgram(
                 group.blockCode, accesses: accesses,
-                types: (group.reads.map(\.type) + group.writes.map(program.type(of:))).map(\.dtype)),
+                types: group.types.map(\.dtype)),
             let code = VectorEmitter.code(for: program)
         else { return nil }
         return builder.arguments.store(code: code)
     }
 
-    /// The buffers that are read element by element only, so that a result may take their place.
-    private func replaceable(_ reads: [Operand]) -> Set<Int> {
+    /// The buffers that a group reads element by element only, so that a result may take their place: none where a result is a
+    /// part of a larger one, and none whose elements are copied, which may happen after other results are written.
+    private func replaceable(_ reads: [Operand], _ group: GroupCode, writing writes: [Operand]) -> Set<Int> {
+        guard writes.allSatisfy({ $0.isDense && $0.layout.offset == 0 }) else { return [] }
         let dense = Set(reads.filter { $0.isDense && $0.layout.offset == 0 }.map(\.layout.base))
         let others = Set(reads.filter { !($0.isDense && $0.layout.offset == 0) }.map(\.layout.base))
-        return dense.subtracting(others)
+        let copied = group.copies.compactMap { operands[program.outputs[$0].index]?.layout.base }
+        return dense.subtracting(others).subtracting(copied)
     }
 
     /// A contraction with the elementwise group that runs on its tiles; one after the other where they do not fit together.
@@ -363,14 +425,15 @@ struct Lowering {
                 reads[k] = builder.dense(reads[k])
             }
         }
-        var writes = group.writes.map { makeResult($0) }
+        var writes = group.writes.map { makeResult($0) } + makeCopies(group)
         let epilogue = fused(
             group, [Int(gemm.batch), Int(gemm.m), Int(gemm.n)],
             (reads + writes).map { operand in
                 operand.kernelOperand(strides: groups.map { builder.stride(of: $0, in: operand) ?? 0 })
             })
-        let reused = replaceable(reads.enumerated().filter { $0.offset != product }.map(\.element))
-            .subtracting(operands.map(\.layout.base))
+        let reused = replaceable(
+            reads.enumerated().filter { $0.offset != product }.map(\.element), group, writing: writes
+        ).subtracting(operands.map(\.layout.base))
         operands += reads.enumerated().filter { $0.offset != product }.map(\.element)
         gemm.epilogue = builder.arguments.store([epilogue])
         gemm.product = Int32(product)

@@ -159,6 +159,14 @@ public struct PlanBuilder {
     private(set) var constants: [Tensor] = []
     /// What the steps that are being added compute.
     var origin: StepOrigin?
+    /// In a loop's body: the buffers below this number do not change while the loop runs.
+    private var invariantCount = 0
+    /// Steps to run before the loop whose body this is.
+    private var preparation: [PlannedStep] = []
+    /// Loop-invariant operands as `preparation` leaves them, by where they lay.
+    private var prepared: [Layout: Operand] = [:]
+    /// The buffers of prepared operands.
+    private var preparedBuffers: Set<Int> = []
 
     /// - Parameter takesMachineCode: see `ArgumentStorage`.
     init(takesMachineCode: Bool) {
@@ -201,8 +209,14 @@ public struct PlanBuilder {
     }
 
     /// The steps of a program that reads and writes the given places, to be run by a control-flow step.
-    mutating func body(_ program: Program, inputs: [Operand], outputs: [Operand]) throws -> [PlannedStep] {
+    ///
+    /// - Parameter invariantCount: for a loop's body, how many buffers there were before the loop. What the body reads from
+    ///   them may be prepared by steps before the loop, which are appended here.
+    mutating func body(
+        _ program: Program, inputs: [Operand], outputs: [Operand], invariantCount: Int = 0
+    ) throws -> [PlannedStep] {
         var inner = PlanBuilder(arguments: arguments, buffers: [], constants: [])
+        inner.invariantCount = invariantCount
         swap(&inner.buffers, &buffers)
         swap(&inner.constants, &constants)
         var lowering = Lowering(try Pipeline.run(program), builder: inner, inputs: inputs, outputs: outputs)
@@ -211,6 +225,8 @@ public struct PlanBuilder {
             swap(&lowering.builder.constants, &constants)
         }
         try lowering.lower()
+        steps += lowering.builder.preparation
+        preparedBuffers.formUnion(lowering.builder.prepared.values.map(\.layout.base))
         return lowering.builder.steps
     }
 
@@ -237,7 +253,7 @@ public struct PlanBuilder {
         func outer(_ buffer: Int) -> Int? {
             var buffer = buffer
             while case .window(let source) = buffers[buffer].source { buffer = source }
-            return buffer < first ? buffer : nil
+            return buffer < first || preparedBuffers.contains(buffer) ? buffer : nil
         }
         let own = operands.map(\.layout.base)
         let reads = bodies.flatMap { $0.flatMap(\.reads) }.compactMap(outer)
@@ -348,7 +364,8 @@ public struct PlanBuilder {
             split = possible.max { (score($0), -$0) < (score($1), -$1) } ?? 0
         }
         let (a, aStrides) = grouped(lhs, lhsGroups, split: split)
-        let (b, bStrides) = grouped(rhs, rhsGroups, split: split)
+        let panels = panels(of: rhs, rhsGroups)
+        let (b, bStrides) = panels.map { ($0, [0, 0, 1]) } ?? grouped(rhs, rhsGroups, split: split)
         func size(_ operand: Operand, _ axes: some Sequence<Int>) -> Int64 {
             Int64(axes.reduce(1) { $0 * operand.type.shape[$1] })
         }
@@ -365,8 +382,31 @@ public struct PlanBuilder {
             batch: size(lhs, lhsGroups[0]), m: size(lhs, lhsGroups[1]), n: size(rhs, rhsGroups[2]),
             k: size(lhs, lhsGroups[2]), batch_inner: split == 0 ? 1 : size(lhs, lhsGroups[0][split...]),
             a: a.kernelOperand(strides: aStrides), b: b.kernelOperand(strides: bStrides), init: none, c: c,
-            epilogue: nil, product: 0)
+            epilogue: nil, product: 0, b_in_panels: panels == nil ? 0 : 1)
         return (gemm, [a, b])
+    }
+
+    /// A product's right operand in the kernel's panels, laid out once before the loop; nil where the product is not in a loop,
+    /// or the operand changes in it, or can be read as it lies.
+    private mutating func panels(of operand: Operand, _ groups: [[Int]]) -> Operand? {
+        let width = Int(SPK_PANEL_COLUMNS)
+        func size(_ axes: [Int]) -> Int { axes.reduce(1) { $0 * operand.type.shape[$1] } }
+        let (depth, columns) = (size(groups[1]), size(groups[2]))
+        guard operand.layout.base < invariantCount, operand.type.dtype == .float32, size(groups[0]) == 1,
+            depth > 0, columns > 0, columns % width == 0,
+            let strides = strides(of: groups, split: 0, in: operand), strides[2] != 1
+        else { return nil }
+        let source = Operand(
+            type: TensorType(.float32, [columns / width, depth, width]),
+            layout: Layout(
+                base: operand.layout.base, offset: operand.layout.offset,
+                strides: [width * strides[2], strides[1], strides[2]]))
+        if let known = prepared[source.layout], known.type == source.type { return known }
+        let result = temporary(source.type)
+        copy(source, to: result)
+        if let step = steps.popLast() { preparation.append(step) }
+        prepared[source.layout] = result
+        return result
     }
 
     /// The strides of groups of dimensions, each taken as one; with a split the first group as two: its first `split`

@@ -295,7 +295,8 @@ struct Scan: Primitive {
             let slices = inputs[sequences].map(window)
             let results = outputs[stackedOutputs].map(window)
             let steps = try builder.body(
-                body, inputs: inputs[..<constantCount] + current + slices, outputs: next + results)
+                body, inputs: inputs[..<constantCount] + current + slices, outputs: next + results,
+                invariantCount: first)
             let arguments = spk_scan(
                 body: builder.arguments.store(steps.map(\.step)), body_count: Int64(steps.count),
                 length: Int64(length), reverse: isReverse ? 1 : 0, window_count: Int32(windows.count),

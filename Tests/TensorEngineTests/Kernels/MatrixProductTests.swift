@@ -16,8 +16,9 @@ extension KernelTests {
 
         /// One product, everywhere, against a chain of `fma` in the order of k: equal bit for bit.
         private func check(
-            _ shape: Shape, transposesA: Bool = false, transposesB: Bool = false, initial: Initial = .none,
-            padding: Int = 0, seed: UInt64 = 1, sourceLocation: SourceLocation = #_sourceLocation
+            _ shape: Shape, transposesA: Bool = false, transposesB: Bool = false, inPanels: Bool = false,
+            initial: Initial = .none, padding: Int = 0, seed: UInt64 = 1,
+            sourceLocation: SourceLocation = #_sourceLocation
         ) {
             var random = TestRandom(seed)
             let (batch, m, n, k) = (shape.batch, shape.m, shape.n, shape.k)
@@ -44,7 +45,17 @@ extension KernelTests {
             case .full: (gemm.`init`, initialStrides) = (spk_operand(4, cStrides), cStrides)
             case .inPlace: (gemm.`init`, initialStrides) = (spk_operand(2, cStrides), cStrides)
             }
-            let slots = [a, b, before, biases, before].map(rawBytes)
+            var panels = b
+            if inPanels {
+                gemm.b_in_panels = 1
+                let width = Int(SPK_PANEL_COLUMNS)
+                for l in 0..<k {
+                    for j in 0..<n {
+                        panels[(j / width * k + l) * width + j % width] = b[l * bStrides[1] + j * bStrides[2]]
+                    }
+                }
+            }
+            let slots = [a, panels, before, biases, before].map(rawBytes)
             let result = elements(
                 runEverywhere(spk_run_gemm, gemm, slots: slots, sourceLocation: sourceLocation)[2], Float.self
             )
@@ -151,6 +162,15 @@ extension KernelTests {
             check(Shape(m: 114, n: 150, k: 512), transposesB: true)
             check(Shape(m: 512, n: 129, k: 9), transposesA: true, initial: .full)
             check(Shape(m: 225, n: 1024, k: 3))
+        }
+
+        @Test("The right side in panels, as loops prepare it")
+        func panels() {
+            for m in [1, 2, 6, 17, 32, 115] {
+                check(Shape(m: m, n: 64, k: 33), inPanels: true, initial: .bias, padding: 3)
+                check(Shape(m: m, n: 96, k: 600), transposesA: true, inPanels: true)
+            }
+            check(Shape(m: 32, n: 256, k: 512), inPanels: true)
         }
 
         @Test("The plain product of every other type")

@@ -4,7 +4,8 @@
 enum {
     GRADIENT_FLOATS = 6144,  // of both operands that a tile goes through at a time: they stay in the first cache
     GRADIENT_LEAST_ROWS = 16,
-    GRADIENT_TILES = 2, // each goes through all of both operands
+    GRADIENT_LEAST_TILES = 2, // each goes through all of one operand
+    GRADIENT_MOST_TILES = 8,
     GRADIENT_LINES = SPK_LEVEL_NUMBER == 2 ? 3 : 1, // of the kernel that share what is read of x
 };
 
@@ -103,7 +104,9 @@ static bool conv_gradient_in_place(conv_phase *phase) {
         phase->base[0] != 0) {
         return false;
     }
-    phase->tile_rows = spk_ceil_div(spk_ceil_div(channels, GRADIENT_TILES), 4) * 4;
+    // A vector of channels to a tile, if there are enough.
+    int64_t tiles = SPK_MIN(SPK_MAX(channels / 16, (int64_t)GRADIENT_LEAST_TILES), (int64_t)GRADIENT_MOST_TILES);
+    phase->tile_rows = spk_ceil_div(spk_ceil_div(channels, tiles), 4) * 4;
     phase->row_tiles = spk_ceil_div(channels, phase->tile_rows);
     phase->across = features == 16 && rows->size[1] > 1 && rows->step[1] == 1 && taps->step[1] == 1;
     int64_t line = taps->size[2] * (features + SPK_MAX(phase->tile_rows, (int64_t)16));

@@ -5,6 +5,7 @@ enum {
     CODE_PARALLEL_WORK = 60000, // elements times weight from which on threads help
     CODE_TILE_WORK = CODE_PARALLEL_WORK / 2,
     CODE_MOST_TILES = 64,
+    CODE_LEAST_ELEMENTS = 64, // of a tile, however much work each is
 };
 
 typedef struct {
@@ -68,6 +69,7 @@ void spk_run_code(const spk_fused *plan, void *const *slots, spk_pool *pool) {
     if (parallel) {
         // Tiles of equal work, by shape alone.
         int64_t elements = SPK_MAX(CODE_TILE_WORK / SPK_MAX(plan->weight, (int64_t)1), count / CODE_MOST_TILES);
+        elements = SPK_MAX(elements, (int64_t)CODE_LEAST_ELEMENTS);
         if (run.columns > elements) {
             run.tile_columns = spk_ceil_div(elements, 16) * 16;
             run.column_tiles = spk_ceil_div(run.columns, run.tile_columns);

@@ -30,7 +30,7 @@ private struct GatherProducts {
         let indices: Variable
         let mode: IndexMode
         /// By dimension of the rows but the last one: the dimension of the indices.
-        var order: [Int]
+        let order: [Int]
     }
 
     /// What takes an equation's place.
@@ -82,24 +82,22 @@ private struct GatherProducts {
 
     /// The variable as gathered rows; nil where it is none, or the table is not much smaller.
     private func rows(_ variable: Variable) -> Rows? {
-        guard let equation = equation(of: variable) else { return nil }
-        if let take = equation.primitive as? Take {
-            let (table, indices) = (
-                program.type(of: equation.inputs[0]), program.type(of: equation.inputs[1])
-            )
-            guard take.axis == 0, table.shape.rank == 2, table.dtype.isFloating,
-                pays(rows: table.shape[0], gathered: indices.shape.elementCount)
-            else { return nil }
-            return Rows(
-                table: equation.inputs[0], indices: equation.inputs[1], mode: take.mode,
-                order: Array(indices.shape.indices))
+        var (current, permutations) = (variable, [[Int]]())
+        while let equation = equation(of: current), let transpose = equation.primitive as? Transpose {
+            permutations.append(transpose.permutation)
+            current = equation.inputs[0]
         }
-        guard let transpose = equation.primitive as? Transpose, let rows = rows(equation.inputs[0]),
-            transpose.permutation.last == transpose.permutation.count - 1
+        guard let equation = equation(of: current), let take = equation.primitive as? Take else { return nil }
+        let (table, indices) = (program.type(of: equation.inputs[0]), program.type(of: equation.inputs[1]))
+        guard take.axis == 0, table.shape.rank == 2, table.dtype.isFloating,
+            pays(rows: table.shape[0], gathered: indices.shape.elementCount)
         else { return nil }
-        var result = rows
-        result.order = transpose.permutation.dropLast().map { rows.order[$0] }
-        return result
+        var order = Array(indices.shape.indices)
+        for permutation in permutations.reversed() {
+            guard permutation.last == order.count else { return nil }
+            order = permutation.dropLast().map { order[$0] }
+        }
+        return Rows(table: equation.inputs[0], indices: equation.inputs[1], mode: take.mode, order: order)
     }
 
     private func product(_ product: DotGeneral, _ equation: Equation) -> Rewriting? {

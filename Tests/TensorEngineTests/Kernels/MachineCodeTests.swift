@@ -40,6 +40,13 @@ private struct Group {
         return code.load(operand, type)
     }
 
+    /// Stores to where a loaded operand lies.
+    mutating func store(_ register: Register, _ type: DType, inPlaceOf loaded: Int) {
+        operands.append(operands[loaded])
+        types.append(type)
+        code.store(register, operands.count - 1, type)
+    }
+
     mutating func store(_ register: Register, _ type: DType) {
         let operand = add(type, [columns, 1], Array(repeating: 0xAA, count: rows * columns * type.byteWidth))
         code.store(register, operand, type)
@@ -54,7 +61,7 @@ private struct Group {
     }
 
     /// Runs the group everywhere, as code where there is AVX-512; expects the same bytes.
-    func check(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    func check(weight: Int64 = 100, sourceLocation: SourceLocation = #_sourceLocation) throws {
         let bytes = try #require(machineCode(), sourceLocation: sourceLocation)
         let (instructions, registers) = try #require(code.allocateRegisters(limit: 64))
         let memory = try #require(spk_code_memory_create())
@@ -72,7 +79,7 @@ private struct Group {
                 group.operands = operands.baseAddress
                 group.instructions = instructions.baseAddress
                 group.code = function
-                group.weight = 100
+                group.weight = weight
                 _ = runEverywhere(spk_run_fused, group, slots: slots, sourceLocation: sourceLocation)
             }
         }
@@ -228,6 +235,26 @@ extension KernelTests {
             for root in roots.reversed() { total = group.code.emit(SPK_OP_SUB, .float32, total, root) }
             group.store(total, .float32)
             try group.check()
+        }
+
+        @Test("operands that change places: all is read before anything is written")
+        func exchange() throws {
+            var group = Group(rows: 2, columns: 35)
+            let count = 2 * 35
+            let loaded = (0..<40).map { k in
+                group.load(.float32, .alike) { rawBytes([Float(k * count + $0)]) }
+            }
+            for k in 0..<40 { group.store(loaded[39 - k], .float32, inPlaceOf: k) }
+            try group.check()
+        }
+
+        @Test("few elements of very much work each")
+        func heavyElements() throws {
+            var group = Group(rows: 1, columns: 5)
+            var x = group.load(.float32, .alike) { rawBytes([Float($0)]) }
+            for _ in 0..<100 { x = group.code.emit(SPK_OP_ADD, .float32, x, x) }
+            group.store(x, .float32)
+            try group.check(weight: 100_000)
         }
 
         @Test("what only the interpreter knows has no code")

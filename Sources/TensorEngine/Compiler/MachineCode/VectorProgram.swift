@@ -71,7 +71,12 @@ struct VectorProgram {
     }
 
     mutating func store(_ value: Value, to operand: Int, isByte: Bool) {
-        stores.append(Store(operand: operand, value: word(value), isByte: isByte))
+        var value = word(value)
+        if case .load = nodes[value.index].operation {
+            // Loaded with the other values: an earlier store may be to the memory that it is loaded from.
+            value = append(.vector(.load, isCommutative: false), [value])
+        }
+        stores.append(Store(operand: operand, value: value, isByte: isByte))
     }
 
     mutating func constant(_ bits: UInt32) -> Value {

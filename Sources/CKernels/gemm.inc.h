@@ -402,6 +402,9 @@ static void run_epilogue(
     }
 }
 
+/// Whether an epilogue runs as machine code.
+SPK_INLINE bool runs_code(const spk_fused *plan) { return SPK_LEVEL_NUMBER == 2 && plan->code != NULL; }
+
 /// Runs the epilogue's machine code on a tile of the product.
 static void run_epilogue_code(
     const fused_run *base, int product, float *tile, int64_t product_row, int64_t batch, int64_t row, int64_t column,
@@ -491,7 +494,7 @@ static void run_gemm_tile(void *context, int64_t tile) {
             product += row * matrices.c_row + column;
         }
         if (run->fused == NULL) { continue; }
-        if (SPK_LEVEL_NUMBER == 2 && run->fused->plan->code != NULL) {
+        if (runs_code(run->fused->plan)) {
             run_epilogue_code(
                 run->fused, gemm->product, product, matrices.c_row, batch, row, column, rows, columns);
             continue;
@@ -589,7 +592,7 @@ static void run_gemm(const void *arguments, void *const *slots, spk_pool *pool) 
     if (plan != NULL) {
         cut_for_epilogue(&run, work, packs);
         resolve_fused(&fused, plan, whole, slots);
-        if (SPK_LEVEL_NUMBER != 2 || plan->code == NULL) {
+        if (!runs_code(plan)) {
             prepare_epilogue(
                 &epilogue, operands, &fused, gemm->product, run.tile_rows, run.tile_columns,
                 gemm->c.slot < 0 ? product_stride(run.tile_columns) : gemm->c.strides[1]);

@@ -16,7 +16,7 @@
         return program
     }
     let products = GatherProducts(program)
-    guard program.equations.indices.contains(where: { products.rewriting($0) != nil }) else { return program }
+    guard !products.rewritings.isEmpty else { return program }
     return try Trace.$current.withValue(nil) {
         try Trace.record(program.inputTypes) { (try products.evaluate($0), ()) }.program
     }
@@ -47,18 +47,20 @@ private struct GatherProducts {
 
     private let program: Program
     /// By variable: the equation that computes it, -1 for inputs and constants.
-    private var producer: [Int]
+    private let producer: [Int]
     private var readerCount: [Int]
+    /// By position of the equation that it takes the place of.
+    private(set) var rewritings: [Int: Rewriting] = [:]
 
     init(_ program: Program) {
         self.program = program
-        producer = Array(repeating: -1, count: program.types.count)
+        producer = program.producers()
         readerCount = Array(repeating: 0, count: program.types.count)
-        for (position, equation) in program.equations.enumerated() {
-            for variable in equation.outputs { producer[variable.index] = position }
+        for equation in program.equations {
             for variable in equation.inputs { readerCount[variable.index] += 1 }
         }
         for variable in program.outputs { readerCount[variable.index] += 1 }
+        for position in program.equations.indices { rewritings[position] = rewriting(position) }
     }
 
     private func equation(of variable: Variable) -> Equation? {
@@ -71,7 +73,7 @@ private struct GatherProducts {
 
     // MARK: Finding
 
-    func rewriting(_ position: Int) -> Rewriting? {
+    private func rewriting(_ position: Int) -> Rewriting? {
         let equation = program.equations[position]
         if let product = equation.primitive as? DotGeneral {
             return self.product(product, equation) ?? gradient(product, equation)
@@ -176,22 +178,11 @@ private struct GatherProducts {
     // MARK: Rewriting
 
     func evaluate(_ arguments: [Tensor]) throws -> [Tensor] {
-        var position = -1
-        var values = [Tensor?](repeating: nil, count: program.types.count)
-        for (variable, argument) in zip(program.inputs, arguments) { values[variable.index] = argument }
-        for (variable, value) in program.constants { values[variable.index] = value }
-        for equation in program.equations {
-            position += 1
-            func value(_ variable: Variable) throws -> Tensor {
-                try Program.defined(values[variable.index], variable)
-            }
-            let results = try ModulePath.$current.withValue(equation.path) {
-                if let rewriting = rewriting(position) { return [try evaluate(rewriting, value)] }
-                return try equation.primitive.run(equation.inputs.map(value))
-            }
-            for (variable, result) in zip(equation.outputs, results) { values[variable.index] = result }
+        try program.evaluateEach(arguments) { position, value in
+            if let rewriting = rewritings[position] { return [try evaluate(rewriting, value)] }
+            let equation = program.equations[position]
+            return try equation.primitive.run(equation.inputs.map(value))
         }
-        return try program.outputs.map { try Program.defined(values[$0.index], $0) }
     }
 
     private func evaluate(_ rewriting: Rewriting, _ value: (Variable) throws -> Tensor) throws -> Tensor {

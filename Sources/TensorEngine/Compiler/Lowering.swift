@@ -10,7 +10,7 @@ struct Lowering {
     /// Where each variable lies, once it is known.
     private var operands: [Operand?]
     /// The equation that defines each variable, -1 for inputs and constants.
-    private var definition: [Int]
+    private let definition: [Int]
     private var constantValues: [Tensor?]
     /// The scalar constant that each variable repeats, or is; -1 for others.
     private var scalarSource: [Int]
@@ -41,7 +41,8 @@ struct Lowering {
         isOutputWritten = Array(repeating: false, count: outputs.count)
         groups = FusionGroups(program)
         operands = Array(repeating: nil, count: program.types.count)
-        definition = Array(repeating: -1, count: program.types.count)
+        let producers = program.producers()
+        definition = producers
         constantValues = Array(repeating: nil, count: program.types.count)
         scalarSource = Array(repeating: -1, count: program.types.count)
         isStored = Array(repeating: false, count: program.types.count)
@@ -49,9 +50,6 @@ struct Lowering {
         onlyReader = Array(repeating: nil, count: program.types.count)
         var readerCount = [Int](repeating: 0, count: program.types.count)
 
-        for (position, equation) in program.equations.enumerated() {
-            for variable in equation.outputs { definition[variable.index] = position }
-        }
         for (position, equation) in program.equations.enumerated() {
             let group = groups.groupOfEquation[position]
             for variable in equation.inputs {
@@ -76,7 +74,6 @@ struct Lowering {
             if outputIndex[variable.index] < 0 { outputIndex[variable.index] = k }
         }
         let places = outputIndex
-        let producers = definition
         repeatedOutputs = program.outputs.indices.filter { k in
             let variable = program.outputs[k]
             return places[variable.index] != k || producers[variable.index] < 0

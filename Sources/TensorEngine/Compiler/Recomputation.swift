@@ -26,7 +26,7 @@ private struct Recomputation {
     /// The number of the group of each equation, ascending in time; -1 for views and kernels.
     let group: [Int]
     /// By variable: the equation that computes it, -1 for inputs and constants.
-    var producer: [Int]
+    let producer: [Int]
     /// By variable: the elementwise equations that read it as it lies; nil where something else reads it too, for which it must
     /// be in memory.
     var readers: [[Int]?]
@@ -35,10 +35,9 @@ private struct Recomputation {
     init(_ program: Program) {
         self.program = program
         group = FusionGroups.groups(of: program)
-        producer = Array(repeating: -1, count: program.types.count)
+        producer = program.producers()
         readers = Array(repeating: [], count: program.types.count)
         for (position, equation) in program.equations.enumerated() {
-            for variable in equation.outputs { producer[variable.index] = position }
             for variable in equation.inputs {
                 if group[position] >= 0 {
                     readers[variable.index]?.append(position)

@@ -133,7 +133,7 @@ private struct RepeatedResiduals {
     init(_ program: Program, residuals: [Variable], isCandidate: (Variable) -> Bool) {
         self.program = program
         self.residuals = residuals
-        var definition = [Int](repeating: -1, count: program.types.count)
+        let definition = program.producers()
         // What a recomputation may start from: residuals of before, literals.
         var isAvailable = [Bool](repeating: false, count: program.types.count)
         var isResidual = isAvailable
@@ -142,8 +142,7 @@ private struct RepeatedResiduals {
         for variable in program.inputs where isResidual[variable.index] { isAvailable[variable.index] = true }
         var results: Set<Variable> = []
         var isTaken = [Bool](repeating: false, count: program.equations.count)
-        for (position, equation) in program.equations.enumerated() {
-            for variable in equation.outputs { definition[variable.index] = position }
+        for equation in program.equations {
             guard let result = equation.outputs.first, isResidual[result.index] else { continue }
             for variable in equation.outputs { isAvailable[variable.index] = isResidual[variable.index] }
             guard isCandidate(result) else { continue }

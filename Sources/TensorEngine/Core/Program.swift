@@ -37,18 +37,37 @@ public struct Program: Sendable {
         return Variable(types.count - 1)
     }
 
+    /// By variable: the equation that computes it, -1 for inputs and constants.
+    func producers() -> [Int] {
+        var result = [Int](repeating: -1, count: types.count)
+        for (position, equation) in equations.enumerated() {
+            for variable in equation.outputs { result[variable.index] = position }
+        }
+        return result
+    }
+
     /// Evaluates the program on `arguments`: each equation is recorded in the current trace, or runs at once outside of any.
     func evaluate(
         _ arguments: [Tensor],
         running run: (any Primitive, [Tensor]) throws -> [Tensor] = { try $0.run($1) }
     ) throws -> [Tensor] {
+        try evaluateEach(arguments) { position, value in
+            try run(equations[position].primitive, equations[position].inputs.map(value))
+        }
+    }
+
+    /// Evaluates the program with the results that `evaluation` has for each equation: it gets the equation's position, and the
+    /// values of variables that stand before.
+    func evaluateEach(
+        _ arguments: [Tensor],
+        _ evaluation: (_ position: Int, _ value: (Variable) throws -> Tensor) throws -> [Tensor]
+    ) throws -> [Tensor] {
         var values = [Tensor?](repeating: nil, count: types.count)
         for (variable, argument) in zip(inputs, arguments) { values[variable.index] = argument }
         for (variable, value) in constants { values[variable.index] = value }
-        for equation in equations {
-            let operands = try equation.inputs.map { try Program.defined(values[$0.index], $0) }
+        for (position, equation) in equations.enumerated() {
             let results = try ModulePath.$current.withValue(equation.path) {
-                try run(equation.primitive, operands)
+                try evaluation(position) { try Program.defined(values[$0.index], $0) }
             }
             for (variable, result) in zip(equation.outputs, results) { values[variable.index] = result }
         }
